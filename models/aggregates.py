@@ -1,0 +1,100 @@
+"""One event into the aggregates of a state. Order of arrival and repeats leave no trace in them.
+
+Repeats are recognised by event id: orders and service events for `SEEN_DAYS` days after they arrived and
+among the customer's latest `SEEN_MOST`; clicks among the customer's latest `SEEN_CLICKS`. An order is
+recognised by its order id besides, for as long as it stands in the ledger (`orders`).
+"""
+
+from models.events import Click, Control, Order, Service
+from models.orders import CANCELLED, UNKNOWN
+from models.rules import DAY_MS, Rules
+from models.standing import CLICK_WINDOWS, ORDER_WINDOWS
+from models.state import ACTIONS, OTHER_ACTION, PASSIVE_ACTIONS, Clicks, Seen, State
+from models.state import Service as ServiceStats
+
+SEEN_DAYS = 35  # promised are 30; the rest covers events that arrive out of order
+SEEN_MOST = 512  # event ids, 12 bytes each
+SEEN_CLICKS = 64  # event ids, 9 bytes each
+CONTACTS = frozenset(("ticket_opened", "complaint", "return", "refund", "csat", "nps", "feedback"))
+
+
+def apply(state: State, event: Order | Click | Service | Control, rules: Rules) -> bool:
+    """Count an event.
+
+    Returns:
+        False where the event is a repeat; the state is then unchanged.
+    """
+    at_ms = event.ts_ms
+    if type(event) is Order:
+        if not _first_time(state.seen, event.event_hash, state.as_of_ms or at_ms):
+            return False
+        _order(state, event, rules)
+    elif type(event) is Click:
+        if state.clicks is None:
+            state.clicks = Clicks()
+        if event.event_hash in state.clicks.seen:
+            return False
+        _click(state.clicks, event, rules)
+        if event.action in PASSIVE_ACTIONS:
+            at_ms = 0
+    elif type(event) is Service:
+        if not _first_time(state.seen, event.event_hash, state.as_of_ms or at_ms):
+            return False
+        if state.service is None:
+            state.service = ServiceStats()
+        _service(state.service, event, rules)
+        if event.action in PASSIVE_ACTIONS:
+            at_ms = 0
+    state.first_seen_ms = min(event.ts_ms, state.first_seen_ms or event.ts_ms)
+    state.last_seen_ms = max(event.ts_ms, state.last_seen_ms)
+    state.last_active_ms = max(at_ms, state.last_active_ms)
+    return True
+
+
+def _first_time(seen: Seen, key: int, now_ms: int) -> bool:
+    if key in seen.key:
+        return False
+    today = now_ms // DAY_MS
+    if seen.until_day and (seen.until_day[0] < today or len(seen.key) >= SEEN_MOST):
+        drop = sum(1 for day in seen.until_day if day < today) or 1
+        del seen.key[:drop], seen.until_day[:drop]
+    seen.key.append(key)
+    seen.until_day.append(today + SEEN_DAYS)
+    return True
+
+
+def _order(state: State, event: Order, rules: Rules) -> None:
+    if event.status == "cancelled":
+        minor = CANCELLED
+    elif event.amount_minor is None or (event.currency is not None and event.currency != rules.currency):
+        minor = UNKNOWN
+    else:
+        minor = event.amount_minor
+    state.orders.join(event.order_hash, event.ts_ms, minor, rules.calendar)
+    state.orders.days.trim(rules.calendar.day(max(state.as_of_ms, event.ts_ms)), ORDER_WINDOWS[-1])
+
+
+def _click(clicks: Clicks, event: Click, rules: Rules) -> None:
+    clicks.n += 1
+    clicks.last_ms = max(clicks.last_ms, event.ts_ms)
+    action = event.action if event.action in ACTIONS else OTHER_ACTION
+    clicks.actions[action] = clicks.actions.get(action, 0) + 1
+    day = rules.calendar.day(event.ts_ms)
+    clicks.days.add(day, 1)
+    clicks.days.trim(clicks.days.day[-1], CLICK_WINDOWS[-1])
+    clicks.seen.append(event.event_hash)
+    if len(clicks.seen) > SEEN_CLICKS:
+        del clicks.seen[0]
+
+
+def _service(service: ServiceStats, event: Service, rules: Rules) -> None:
+    action = event.action
+    if action in CONTACTS:
+        service.contacts += 1
+        service.last_contact_ms = max(service.last_contact_ms, event.ts_ms)
+    if action == "complaint":
+        service.complaints += 1
+    elif action == "return":
+        service.returns += 1
+    if action in ("return", "refund") and event.refund_minor is not None:
+        service.refunds_minor += event.refund_minor

@@ -1,0 +1,76 @@
+"""Instants, calendar days and their text.
+
+An instant is an `int`, epoch milliseconds UTC (`_ms`). A day is an `int`, days since 1970-01-01 in the
+calendar's zone. Windows of DESIGN 5 are counted in these days, so they follow the zone's own midnights,
+daylight saving included.
+"""
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+
+DAY_MS = 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+class Calendar:
+    """Days of one time zone.
+
+    Args:
+        zone: the zone whose midnights separate days; None is UTC and takes the arithmetic path.
+    """
+
+    __slots__ = ("_zone",)
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
+
+    def day(self, at_ms: int) -> int:
+        """Day number of an instant."""
+        if self._zone is None:
+            return at_ms // DAY_MS
+        return _zoned_day(self._zone, at_ms // 900_000)  # no zone changes its offset within 15 minutes
+
+    def start_ms(self, day: int) -> int:
+        """First instant of a day."""
+        if self._zone is None:
+            return day * DAY_MS
+        return _zoned_start_ms(self._zone, day)
+
+
+@lru_cache(maxsize=65_536)
+def _zoned_day(zone: tzinfo, quarter_hour: int) -> int:
+    local = (_EPOCH + timedelta(milliseconds=quarter_hour * 900_000)).astimezone(zone)
+    return local.toordinal() - _EPOCH_ORDINAL
+
+
+@lru_cache(maxsize=65_536)
+def _zoned_start_ms(zone: tzinfo, day: int) -> int:
+    """Where midnight does not exist the day begins at the first instant that is on it."""
+    midnight = datetime.combine(date.fromordinal(day + _EPOCH_ORDINAL), datetime.min.time(), tzinfo=zone)
+    start_ms = (midnight - _EPOCH) // timedelta(milliseconds=1)
+    while _zoned_day(zone, start_ms // 900_000) < day:
+        start_ms += 900_000
+    return start_ms
+
+
+@lru_cache(maxsize=4_096)
+def _day_text(day: int) -> str:
+    return date.fromordinal(day + _EPOCH_ORDINAL).isoformat()
+
+
+@lru_cache(maxsize=65_536)
+def iso(at_ms: int) -> str:
+    """ISO-8601 text of an instant, UTC with milliseconds.
+
+    >>> iso(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    day, rest = divmod(at_ms, DAY_MS)
+    minutes, ms = divmod(rest, 60_000)
+    hour, minute = divmod(minutes, 60)
+    second, ms = divmod(ms, 1000)
+    return f"{_day_text(day)}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
+
+
+UTC_CALENDAR = Calendar()

@@ -1,0 +1,66 @@
+"""A tag change as it goes out: CloudEvents 1.0 in JSON, with a deterministic id.
+
+The id is SHA-256 over (deployment epoch, customer, seq): whoever derives a change again after a crash
+derives the same id, so a consumer that drops ids it has seen sees every change exactly once.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from models.calendar import iso
+from models.step import Change
+
+SOURCE = "profilestream"
+ENTERED, LEFT, CHANGED = "profilestream.tag.entered", "profilestream.tag.left", "profilestream.tag.changed"
+
+
+def change_id(epoch: str, customer_id: str, seq: int) -> str:
+    """Id of a customer's change number `seq`: 32 hexadecimal digits."""
+    return sha256(f"{epoch}\n{customer_id}\n{seq}".encode()).hexdigest()[:32]
+
+
+def render(change: Change, customer_id: str, profile_version: int, epoch: str, known_ms: int) -> bytes:
+    """JSON bytes of a change.
+
+    Args:
+        change: what changed.
+        customer_id: whose tag.
+        profile_version: version of the profile that shows the change first.
+        epoch: identity of the deployment's Redis data.
+        known_ms: wall clock at which the change was decided; `time` and `effective_at` is when it holds from.
+    """
+    seq, tag, rule_version, old, new, because, at_ms, source, offset = change
+    cause: dict[str, Any]
+    if source:
+        topic, _, partition = source.partition("/")
+        cause = {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": offset}
+    else:
+        cause = {"timer": iso(offset)}
+    effective_at = iso(at_ms)
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": change_id(epoch, customer_id, seq),
+            "source": SOURCE,
+            "type": ENTERED if old is None else LEFT if new is None else CHANGED,
+            "subject": customer_id,
+            "time": effective_at,
+            "datacontenttype": "application/json",
+            "data": {
+                "customer_id": customer_id,
+                "tag": tag,
+                "seq": seq,
+                "old": old,
+                "new": new,
+                "rule": tag,
+                "rule_version": rule_version,
+                "reason": because,
+                "cause": cause,
+                "profile_version": profile_version,
+                "effective_at": effective_at,
+                "known_at": iso(known_ms),
+            },
+        }
+    )

@@ -1,0 +1,64 @@
+"""Counts and money by calendar day: the aggregate behind every window.
+
+A window of W days holds the days in `(today - W, today]` (DESIGN 5). Days come in any order, so the
+aggregate is the same whatever the order of arrival; days that no window can hold any more are dropped.
+"""
+
+from bisect import bisect_left, bisect_right
+
+import msgspec
+
+WINDOWS = (7, 30, 90, 365)
+
+
+class Days(msgspec.Struct, array_like=True, gc=False):
+    """Per-day totals, ascending by day; at most the widest window's number of days after `trim`.
+
+    Attributes:
+        day: day numbers of a `Calendar`.
+        n: how many, by day.
+        minor: money in minor units, by day.
+    """
+
+    day: list[int] = []
+    n: list[int] = []
+    minor: list[int] = []
+
+    def add(self, day: int, n: int, minor: int = 0) -> None:
+        """Add to one day; negative values take out again. A day that comes to nothing disappears."""
+        days = self.day
+        i = len(days) if not days or days[-1] < day else bisect_left(days, day)
+        if i == len(days) or days[i] != day:
+            if n <= 0:
+                return  # the day was trimmed: it is in no window any more
+            days.insert(i, day)
+            self.n.insert(i, n)
+            self.minor.insert(i, minor)
+            return
+        self.n[i] += n
+        self.minor[i] += minor
+        if self.n[i] <= 0:
+            del days[i], self.n[i], self.minor[i]
+
+    def trim(self, today: int, width: int) -> None:
+        """Drop the days that a window of `width` days ending today or later cannot hold."""
+        if self.day and self.day[0] <= today - width:
+            i = bisect_right(self.day, today - width)
+            del self.day[:i], self.n[:i], self.minor[:i]
+
+    def within(self, today: int, width: int) -> tuple[int, int]:
+        """Count and money of the window of `width` days that ends today."""
+        days = self.day
+        i = bisect_right(days, today - width)
+        j = len(days) if not days or days[-1] <= today else bisect_right(days, today)
+        return sum(self.n[i:j]), sum(self.minor[i:j])
+
+    def next_change(self, today: int, widths: tuple[int, ...]) -> int | None:
+        """The first day after today on which a window's content changes if nothing is added."""
+        days = self.day
+        if not days or days[-1] <= today - widths[-1]:
+            return None
+        changes = [days[i] + width for width in widths if (i := bisect_right(days, today - width)) < len(days)]
+        if days[-1] > today:  # a day ahead of today enters before it leaves
+            changes.append(days[bisect_right(days, today)])
+        return min(changes)

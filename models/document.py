@@ -1,0 +1,121 @@
+"""The public face of a profile: one JSON document, schema 1 (DESIGN 5).
+
+Unknown is absent: a customer with refunds and no order has `refunds_minor` and no `recency_days`. Times
+are ISO-8601 UTC with ms, money is `*_minor` with `currency`.
+"""
+
+from typing import Any
+
+import orjson
+
+from models.calendar import iso
+from models.days import WINDOWS
+from models.rules import DAY_MS, Rules
+from models.standing import CLICK_WINDOWS, Standing, standing
+from models.state import Clicks, Service, State
+from models.tags import TAGS
+
+SCHEMA = 1
+_ORDER_WINDOWS = tuple((f"{width}d", width) for width in WINDOWS)
+_CLICK_WINDOWS = tuple((f"{width}d", width) for width in CLICK_WINDOWS)
+
+
+def render(state: State, customer_id: str, at_ms: int, updated_ms: int, rules: Rules) -> bytes:
+    """JSON bytes of the profile as of an instant.
+
+    Args:
+        state: what is remembered.
+        customer_id: whose it is.
+        at_ms: instant of evaluation, not earlier than `state.as_of_ms` and before `state.wake_at_ms`.
+        updated_ms: when this document was made, wall clock.
+        rules: thresholds.
+    """
+    return orjson.dumps(document(state, customer_id, at_ms, updated_ms, rules))
+
+
+def document(state: State, customer_id: str, at_ms: int, updated_ms: int, rules: Rules) -> dict[str, Any]:
+    """The document as plain data; see `render`."""
+    now = standing(state, at_ms, rules)
+    today = rules.calendar.day(at_ms)
+    doc: dict[str, Any] = {
+        "customer_id": customer_id,
+        "schema": SCHEMA,
+        "version": state.version,
+        "as_of": iso(at_ms),
+        "updated_at": iso(updated_ms),
+        "first_seen_at": iso(state.first_seen_ms),
+        "last_seen_at": iso(state.last_seen_ms),
+        "rfm": _rfm(state, now, today, rules),
+        "lifecycle": {"stage": now.stage},
+        "tags": _tags(state, now, rules),
+    }
+    if "lifecycle" in state.tags:
+        doc["lifecycle"]["since"] = iso(state.tags["lifecycle"].since_ms)
+    if state.clicks is not None:
+        doc["engagement"] = _engagement(state.clicks, today)
+    if state.service is not None:
+        doc["service"] = _service(state.service)
+    return doc
+
+
+def _rfm(state: State, now: Standing, today: int, rules: Rules) -> dict[str, Any]:
+    orders = state.orders
+    out: dict[str, Any] = {
+        "frequency": now.orders,
+        "monetary_minor": now.total_minor,
+        "orders_without_amount": orders.unknown,
+        "refunds_minor": now.total_minor - now.net_minor,
+        "net_minor": now.net_minor,
+        "currency": rules.currency,
+    }
+    windows = {}
+    for name, width in _ORDER_WINDOWS:
+        n, minor = orders.days.within(today, width)
+        windows[name] = {"orders": n, "monetary_minor": minor}
+    out["windows"] = windows
+    if now.orders:
+        out["first_order_at"] = iso(orders.first_ms())
+        out["last_order_at"] = iso(now.last_order_ms)
+        out["recency_days"] = (now.at_ms - now.last_order_ms) / DAY_MS
+        out["r"], out["f"], out["m"] = now.r, now.f, now.m
+        out["segment"] = now.segment
+    return out
+
+
+def _tags(state: State, now: Standing, rules: Rules) -> dict[str, Any]:
+    out = {}
+    for tag in TAGS:
+        held = state.tags.get(tag.id)
+        if held is None:
+            continue
+        entry: dict[str, Any] = {
+            "value": held.value,
+            "since": iso(held.since_ms),
+            "rule": tag.rule,
+            "because": tag.because(now, rules),
+        }
+        until_ms = tag.until_ms(now, rules)
+        if until_ms:
+            entry["until"] = iso(until_ms)
+        out[tag.id] = entry
+    return out
+
+
+def _engagement(clicks: Clicks, today: int) -> dict[str, Any]:
+    return {
+        "clicks": clicks.n,
+        "last_click_at": iso(clicks.last_ms),
+        "actions": dict(sorted(clicks.actions.items())),
+        "windows": {name: {"clicks": clicks.days.within(today, width)[0]} for name, width in _CLICK_WINDOWS},
+    }
+
+
+def _service(service: Service) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "contacts": service.contacts,
+        "complaints": service.complaints,
+        "returns": service.returns,
+    }
+    if service.last_contact_ms:
+        out["last_contact_at"] = iso(service.last_contact_ms)
+    return out

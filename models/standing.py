@@ -1,0 +1,83 @@
+"""Where a customer stands at an instant: everything that follows from aggregates, rules and the instant.
+
+Computed afresh at every evaluation and never stored. Each value that time alone can change comes with
+the exact instant of its next change, so that a profile needs one wake-up and no polling.
+"""
+
+from typing import NamedTuple
+
+from models import lifecycle, rfm
+from models.rules import DAY_MS, Rules
+from models.state import State
+
+CLICK_WINDOWS = (7, 30, 90)
+ORDER_WINDOWS = (7, 30, 90, 365)
+
+
+class Standing(NamedTuple):
+    """What holds at `at_ms`; instants in epoch ms, 0 = never or unknown; money in minor units.
+
+    Scores are 0 and the segment None for a customer without an order.
+    """
+
+    at_ms: int
+    orders: int
+    last_order_ms: int
+    last_gap_ms: int
+    net_minor: int
+    total_minor: int
+    stage: str
+    stage_until_ms: int
+    r: int
+    f: int
+    m: int
+    r_until_ms: int
+    segment: str | None
+    last_active_ms: int
+    active_until_ms: int
+
+
+def standing(state: State, at_ms: int, rules: Rules) -> Standing:
+    """Evaluate a state at an instant not earlier than its events."""
+    orders = state.orders
+    n, total = orders.n, orders.total_minor
+    net = total - state.service.refunds_minor if state.service is not None else total
+    active_until = state.last_active_ms + rules.active_days * DAY_MS if state.last_active_ms else 0
+    if active_until <= at_ms:
+        active_until = 0
+    if not n:
+        return Standing(at_ms, 0, 0, 0, net, total, lifecycle.PROSPECT, 0, 0, 0, 0, 0, None,
+                        state.last_active_ms, active_until)  # fmt: skip
+    last = orders.last_ms()
+    gap = orders.last_gap_ms() if n > 1 else 0
+    stage, stage_until = lifecycle.stage(at_ms, n, last, gap, rules)
+    r, falls_after = rfm.recency_score(at_ms - last, rules)
+    f, m = rfm.frequency_score(n, rules), rfm.monetary_score(total, rules)
+    return Standing(at_ms, n, last, gap, net, total, stage, stage_until, r, f, m,
+                    last + falls_after if falls_after else 0, rfm.segment(r, f, m),
+                    state.last_active_ms, active_until)  # fmt: skip
+
+
+def segment_until_ms(now: Standing, rules: Rules) -> int:
+    """When the segment changes if nothing happens: the first recency edge that changes the name; 0 = never."""
+    r = now.r
+    for edge_days in rules.recency_edges_days[5 - r :] if r else ():
+        r -= 1
+        if rfm.segment(r, now.f, now.m) != now.segment:
+            return now.last_order_ms + edge_days * DAY_MS
+    return 0
+
+
+def next_change_ms(state: State, now: Standing, rules: Rules) -> int:
+    """The earliest instant after `now` at which anything about the profile changes with no event; 0 = never."""
+    changes = [at for at in (now.stage_until_ms, now.r_until_ms, now.active_until_ms) if at]
+    calendar = rules.calendar
+    today = calendar.day(now.at_ms)
+    day = state.orders.days.next_change(today, ORDER_WINDOWS)
+    if day is not None:
+        changes.append(calendar.start_ms(day))
+    if state.clicks is not None:
+        day = state.clicks.days.next_change(today, CLICK_WINDOWS)
+        if day is not None:
+            changes.append(calendar.start_ms(day))
+    return min(changes, default=0)

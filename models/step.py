@@ -1,0 +1,127 @@
+"""The whole behaviour of one customer's profile: events arrive, time passes, tag changes come out.
+
+Rules of the file
+    Everything that changes a state is called from here. Functions take a private working copy of the
+    state and change it; they hand back the tag changes. They never ask what time it is: every arrival
+    carries a mark, the instant up to which the input is known to be complete.
+
+Theory
+    A profile is a function of (aggregates, T). Two things move it: an event changes the aggregates, and
+    T grows. Between two events T grows through `wake_at_ms`, the exact instants at which something
+    changes, each evaluated *at* that instant. So a change that time alone brings is announced with its
+    own instant, whoever notices it: the sweep of due timers or the next event of the customer.
+    Wake-ups are taken no further than the mark: behind it an event may still be on its way, and a
+    backlog must not raise an alarm that its own next record takes back.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from models import tags
+from models.aggregates import apply
+from models.events import Click, Control, Order, Service
+from models.rules import Rules
+from models.standing import next_change_ms, standing
+from models.state import Held, State
+from models.tags import Because, Value
+
+NO_LIMIT_MS = 1 << 62
+
+
+class Arrival(NamedTuple):
+    """An event as it came in.
+
+    Attributes:
+        event: the parsed event.
+        source: "topic/partition".
+        offset: its offset there.
+        mark_ms: instant up to which the customer's input is complete once this event is applied.
+    """
+
+    event: Order | Click | Service | Control
+    source: str
+    offset: int
+    mark_ms: int
+
+
+class Change(NamedTuple):
+    """One change of one tag, as decided; `seq` counts a customer's changes from 1 without a gap.
+
+    `source` and `offset` name the event that caused it; a timer has source "" and its due instant as offset.
+    """
+
+    seq: int
+    tag: str
+    rule_version: int
+    old: Value
+    new: Value
+    because: Because
+    at_ms: int
+    source: str
+    offset: int
+
+
+def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: bool) -> tuple[list[Change], int]:
+    """Apply events in the order given; what the state has applied already is skipped.
+
+    Args:
+        state: private working copy, changed in place.
+        arrivals: events of this customer, ascending by offset within each source.
+        rules: thresholds.
+        live: True where "now" is the clock: a new or late event is evaluated at its mark. False where
+            "now" is event time: every instant between the events is lived through.
+
+    Returns:
+        The tag changes, and how many events were repeats of ones already counted.
+    """
+    changes: list[Change] = []
+    repeats = 0
+    offsets = state.offsets
+    for event, source, offset, mark_ms in arrivals:
+        if offset <= offsets.get(source, -1):
+            continue
+        offsets[source] = offset
+        if type(event) is Control:
+            continue
+        at_ms = event.ts_ms
+        if 0 < state.wake_at_ms <= at_ms:
+            _live_through(state, min(at_ms, mark_ms), rules, changes)
+        if not apply(state, event, rules):
+            repeats += 1
+            continue
+        now_ms = max(state.as_of_ms, at_ms)
+        if live:
+            # An overdue wake-up still comes first, at its own instant; otherwise "now" is the mark.
+            now_ms = max(now_ms, min(mark_ms, state.wake_at_ms or NO_LIMIT_MS))
+        _evaluate(state, now_ms, rules, source, offset, changes)
+        if live and 0 < state.wake_at_ms <= mark_ms:
+            _live_through(state, mark_ms, rules, changes)
+    return changes, repeats
+
+
+def on_wake(state: State, now_ms: int, rules: Rules) -> list[Change]:
+    """Live through every wake-up due at or before an instant, each at its own instant."""
+    changes: list[Change] = []
+    _live_through(state, now_ms, rules, changes)
+    return changes
+
+
+def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Change]) -> None:
+    while 0 < state.wake_at_ms <= until_ms:
+        due_ms = state.wake_at_ms
+        _evaluate(state, due_ms, rules, "", due_ms, changes)
+
+
+def _evaluate(state: State, at_ms: int, rules: Rules, source: str, offset: int, changes: list[Change]) -> None:
+    """Bring tags and the next wake-up to an instant; what differs from the announced becomes a change."""
+    now = standing(state, at_ms, rules)
+    for tag, old, new in tags.compare(state.tags, now, rules):
+        state.seq += 1
+        if new is None:
+            del state.tags[tag.id]
+        else:
+            state.tags[tag.id] = Held(new, at_ms)
+        because = tag.because(now, rules)
+        changes.append(Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset))
+    state.as_of_ms = at_ms
+    state.wake_at_ms = next_change_ms(state, now, rules)

@@ -1,0 +1,102 @@
+"""Tags: the product's output language. Each is a row of one table; `compare` says what changed.
+
+A tag's value is True (a flag that is held), a name (a category) or None (not held). It is a function of
+the `Standing`; so is the instant until which it holds if nothing happens.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from models.calendar import iso
+from models.rules import Rules
+from models.standing import Standing, segment_until_ms
+from models.state import Held
+
+Value = bool | str | None
+Because = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One row: what it is called, when it holds, until when, and why.
+
+    Attributes:
+        id: public name.
+        version: raised with every change of the rule's meaning.
+        value: Standing -> value.
+        until_ms: when the value changes if nothing happens, epoch ms; 0 = never.
+        because: the values that decided, with their thresholds; times as ISO-8601.
+    """
+
+    id: str
+    version: int
+    value: Callable[[Standing, Rules], Value]
+    until_ms: Callable[[Standing, Rules], int]
+    because: Callable[[Standing, Rules], Because]
+
+    @property
+    def rule(self) -> str:
+        """Rule reference as it stands in documents: id@version."""
+        return f"{self.id}@{self.version}"
+
+
+def _time(at_ms: int) -> str | None:
+    return iso(at_ms) if at_ms else None
+
+
+def _lifecycle_because(now: Standing, rules: Rules) -> Because:
+    return {
+        "orders": now.orders,
+        "last_order_at": _time(now.last_order_ms),
+        "at_risk_days": rules.at_risk_days,
+        "dormant_days": rules.dormant_days,
+        "lost_days": rules.lost_days,
+    }
+
+
+TAGS = (
+    Tag(
+        "lifecycle",
+        1,
+        value=lambda now, _: now.stage,
+        until_ms=lambda now, _: now.stage_until_ms,
+        because=_lifecycle_because,
+    ),
+    Tag(
+        "rfm_segment",
+        1,
+        value=lambda now, _: now.segment,
+        until_ms=segment_until_ms,
+        because=lambda now, _: {"r": now.r, "f": now.f, "m": now.m, "last_order_at": _time(now.last_order_ms)},
+    ),
+    Tag(
+        "active_30d",
+        1,
+        value=lambda now, _: True if now.active_until_ms else None,
+        until_ms=lambda now, _: now.active_until_ms,
+        because=lambda now, rules: {
+            "last_active_at": _time(now.last_active_ms),
+            "within_days": rules.active_days,
+        },
+    ),
+    Tag(
+        "high_value",
+        1,
+        value=lambda now, rules: True if now.net_minor >= rules.high_value_minor else None,
+        until_ms=lambda *_: 0,
+        because=lambda now, rules: {"net_minor": now.net_minor, "at_least_minor": rules.high_value_minor},
+    ),
+)
+
+
+def compare(held: dict[str, Held], now: Standing, rules: Rules) -> list[tuple[Tag, Value, Value]]:
+    """Which tags differ from what was announced: (tag, announced value, value now)."""
+    differences = []
+    for tag in TAGS:
+        announced = held.get(tag.id)
+        old = announced.value if announced is not None else None
+        new = tag.value(now, rules)
+        if old != new:
+            differences.append((tag, old, new))
+    return differences

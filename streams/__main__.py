@@ -1,0 +1,5 @@
+"""`python -m streams` is `profilestream`."""
+
+from streams.cli import main
+
+main()

@@ -1,0 +1,121 @@
+"""Topics and lag, through `kafka-python`: works when every worker is dead. Blocking; never on a worker's loop."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from streams.config import Config
+from streams.store.contract import Unavailable
+from streams.topics import INPUT_TOPICS, TOPICS
+
+TIMEOUT_MS = 10_000
+
+
+class PartitionLag(NamedTuple):
+    """How far the group is on one partition; `committed` None = nothing committed yet."""
+
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Records not yet committed."""
+        return max(0, self.end - (self.committed or 0))
+
+
+@contextmanager
+def _admin(brokers: str) -> Iterator[Any]:
+    """A client, closed at the end; what it raises becomes one sentence."""
+    client = None
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=brokers.split(","), request_timeout_ms=TIMEOUT_MS, bootstrap_timeout_ms=TIMEOUT_MS
+        )
+        yield client
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"broker {brokers} cannot be asked: {type(error).__name__}") from error
+    finally:
+        if client is not None:
+            client.close()
+
+
+def create_topics(config: Config, append_time: bool = True) -> dict[str, str]:
+    """Create what is missing of the topic table; what exists is left as it is.
+
+    Args:
+        config: partitions and replication.
+        append_time: ask the broker to stamp records when it appends them; the age of a backlog is
+            measured by that.
+
+    Returns:
+        Topic -> "created", "exists", or "exists with N partitions, configured are M".
+
+    Raises:
+        Unavailable: no broker answers, or it refuses.
+    """
+    out = {}
+    with _admin(config.brokers) as client:
+        existing = {t["name"]: len(t["partitions"]) for t in client.describe_topics() if t.get("partitions")}
+        for spec in TOPICS:
+            wanted = config.partitions if spec.partitioned else 1
+            if spec.name in existing:
+                have = existing[spec.name]
+                out[spec.name] = "exists" if have == wanted else f"exists with {have} partitions, configured are {wanted}"
+                continue
+            settings = {"retention.ms": str(spec.retention_ms)}
+            if append_time and spec.name in INPUT_TOPICS:
+                settings["message.timestamp.type"] = "LogAppendTime"
+            options = {"num_partitions": wanted, "replication_factor": config.replication, "configs": settings}
+            try:
+                client.create_topics({spec.name: options}, timeout_ms=TIMEOUT_MS)
+                out[spec.name] = "created"
+            except TopicAlreadyExistsError:
+                out[spec.name] = "exists"
+    return out
+
+
+def missing_topics(config: Config) -> list[str]:
+    """Names of the topic table that the broker does not have.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    with _admin(config.brokers) as client:
+        existing = {t["name"] for t in client.describe_topics() if t.get("partitions")}
+    return [spec.name for spec in TOPICS if spec.name not in existing]
+
+
+def lag(config: Config) -> list[PartitionLag]:
+    """Committed and end offset of every input partition.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    with _admin(config.brokers) as client:
+        described = client.describe_topics(list(INPUT_TOPICS))
+        tps = [
+            TopicPartition(topic["name"], part["partition_index"])
+            for topic in described
+            for part in topic.get("partitions") or ()
+        ]
+        found = client.list_group_offsets({config.group: tps}) if tps else {}
+        committed = found.get(config.group, found)
+    try:
+        consumer = KafkaConsumer(bootstrap_servers=config.brokers.split(","), request_timeout_ms=TIMEOUT_MS)
+        try:
+            ends = consumer.end_offsets(tps)
+        finally:
+            consumer.close()
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"broker {config.brokers} cannot be asked: {type(error).__name__}") from error
+    out = []
+    for tp in tps:
+        known = committed.get(tp)
+        offset = getattr(known, "offset", known)
+        out.append(PartitionLag(tp.topic, tp.partition, offset if offset is not None and offset >= 0 else None, ends[tp]))
+    return out

@@ -1,0 +1,171 @@
+"""The composition root: the only place where configuration becomes a running worker."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import faust
+
+from streams.config import Config, ConfigError
+from streams.engine.transport import BatchTransport
+from streams.intake import Intake
+from streams.processor import Processor
+from streams.publisher import Publisher
+from streams.relay import Relay
+from streams.store.contract import Store
+from streams.store.redis_store import RedisStore
+from streams.timers import Timers
+from streams.topics import INPUT_TOPICS
+from streams.watchdog import Watchdog
+from streams.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def instant_ms(text: str) -> int:
+    """Epoch ms of an ISO-8601 text with offset.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None  # type: ignore[assignment]
+    if at is None or at.tzinfo is None:
+        raise ConfigError(f"'{text}' is not an ISO-8601 instant with an offset, like 2017-10-01T00:00:00Z")
+    return int(at.timestamp() * 1000)
+
+
+class Parts:
+    """The parts of one worker process, wired. Nothing is connected until `app` starts.
+
+    Args:
+        config: all settings.
+        store: a store to use instead of the configured one.
+    """
+
+    def __init__(self, config: Config, store: Store | None = None) -> None:
+        live = config.clock == "wall"
+        rules = config.rules()
+        self.config = config
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.store = store or RedisStore(config.redis_url, config.buckets)
+        self.publisher = Publisher(
+            config.brokers,
+            dead_letter_payload=config.dead_letter_payload,
+            idempotent=config.producer_idempotent,
+        )
+        self.intake = Intake(
+            live=live,
+            currency=config.currency,
+            future_limit_ms=config.future_limit_s * 1000 if live else None,
+            suffix=f"@{config.input_epoch}" if config.input_epoch else "",
+        )
+        self.processor = Processor(
+            self.store, rules, live=live, dead_letter=self.publisher.dead_letters, cache_size=config.cache_profiles
+        )
+        self.worker = Worker(
+            self.store,
+            self.intake,
+            self.processor,
+            rebuild=config.on_data_loss == "rebuild",
+            outbox_limit=config.outbox_limit,
+        )
+        self.app = _faust_app(config, self.worker)
+        self.timers = Timers(
+            self.store,
+            self.intake,
+            self.processor,
+            name=self.name,
+            expected=self._sources,
+            live=live,
+            until_ms=instant_ms(config.clock_until) if config.clock_until else None,
+        )
+        self.relay = Relay(
+            self.store,
+            self.publisher,
+            buckets=lambda: self.timers.buckets,
+            durable=config.relay_durable,
+            on_size=self._outbox_size,
+        )
+        self.watchdog = Watchdog(self.store, self.intake, self.worker, stall_s=config.stall_s)
+        self._attach()
+
+    def _sources(self) -> list[str]:
+        """Every input source of the deployment, as the broker tells the partitions."""
+        return [
+            self.intake.source((topic, partition))
+            for topic in INPUT_TOPICS
+            for partition in range(self.app.consumer.topic_partitions(topic) or 0)
+        ]
+
+    def _outbox_size(self, size: int) -> None:
+        self.worker.outbox_size = size
+
+    def _attach(self) -> None:
+        """Start and stop the parts with the application."""
+        running: list[asyncio.Task[None]] = []
+
+        async def start(*_: Any, **__: Any) -> None:
+            await self.publisher.start()
+            for run in (self.timers.run, self.relay.run, self.watchdog.run):
+                running.append(asyncio.create_task(_or_crash(run, self.app)))
+
+        async def stop(*_: Any, **__: Any) -> None:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await self.publisher.stop()
+            await self.store.retire(self.name)
+
+        self.app.on_before_shutdown.connect(stop, weak=False)
+        self.app.task(start)
+
+
+async def _or_crash(run: Callable[[], Awaitable[None]], app: Any) -> None:
+    """A part that fails takes the process down, loudly; a supervisor starts it again."""
+    try:
+        await run()
+    except Exception as error:
+        log.exception("%s failed: %s", run.__qualname__, type(error).__name__)
+        await app.crash(error)
+
+
+def _faust_app(config: Config, worker: Worker) -> Any:
+    app = faust.App(
+        config.group,
+        broker=[f"kafka://{address.strip()}" for address in config.brokers.split(",")],
+        broker_session_timeout=config.session_timeout_s,
+        broker_heartbeat_interval=config.heartbeat_s,
+        broker_request_timeout=max(20.0, config.session_timeout_s + 5),
+        broker_rebalance_timeout=max(config.session_timeout_s, 10.0),
+        broker_commit_interval=config.commit_interval_s,
+        broker_max_poll_records=config.poll_records,
+        broker_max_poll_interval=86_400,  # the watchdog decides when a worker is stuck
+        consumer_group_instance_id=config.instance_id or None,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        store="memory://",
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.transport = BatchTransport(
+        app.conf.broker_consumer, app, handler=worker, fetch_wait_ms=config.fetch_wait_ms
+    )
+    for topic in INPUT_TOPICS:
+        # Faust subscribes to what an agent reads; the transport never hands this one anything.
+        app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"), name=topic)(_unused)
+    return app
+
+
+async def _unused(stream: Any) -> None:
+    async for _ in stream:
+        raise AssertionError("records go to the worker, not to agents")

@@ -1,0 +1,19 @@
+"""The command line. Each command is one small module; every foreseeable failure is one sentence and exit 1."""
+
+import sys
+
+from streams.cli.main import cli
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    from streams.cli.errors import EXPECTED, sentence
+
+    try:
+        cli(standalone_mode=False)
+    except EXPECTED as error:
+        print(f"profilestream: {sentence(error)}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+__all__ = ["cli", "main"]

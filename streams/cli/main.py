@@ -1,0 +1,26 @@
+"""The group and its commands."""
+
+from pathlib import Path
+
+import click
+
+from streams.cli.options import Context
+from streams.cli.worker import worker
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", "path", type=click.Path(path_type=Path), help="TOML file with settings.")
+@click.option("--brokers", help="Kafka bootstrap servers, host:port,...")
+@click.option("--redis-url", help="Redis or Valkey, redis://host:port/0")
+@click.version_option(package_name="profilestream")
+@click.pass_context
+def cli(context: click.Context, path: Path | None, brokers: str | None, redis_url: str | None) -> None:
+    """Always-current customer profiles: events in from Kafka, profiles in Redis, tag changes out.
+
+    Settings come from --config, then from PROFILESTREAM_* variables, then from options. Try
+    'profilestream demo' first: it needs nothing but this package.
+    """
+    context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
+
+
+cli.add_command(worker)

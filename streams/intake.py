@@ -1,0 +1,247 @@
+"""From records to customers: parse, hold back where event time asks for it, group; and how far each partition is.
+
+With the wall clock everything fetched is released at once. With the event clock the topics of one
+partition number are interleaved by event time: a record is held until no other topic of that number can
+still bring an earlier one. So a replay of years lives through every instant in its order, whatever the
+broker hands out first.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from models.events import EventError, parse
+from models.step import NO_LIMIT_MS, Arrival
+from streams.topics import INPUT_KINDS
+
+HELD_MOST = 20_000  # records held back per partition before it is paused
+
+TopicPartition = tuple[str, int]
+
+
+class Record(Protocol):
+    """What a Kafka client hands out."""
+
+    offset: int
+    timestamp: int
+    value: bytes | None
+
+
+class DeadLetter(NamedTuple):
+    """A record that breaks the contract, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    field: str
+    value: bytes | None
+
+
+class Ready(NamedTuple):
+    """What may be applied now.
+
+    Attributes:
+        arrivals: customer id -> arrivals, in the order in which they are to be applied.
+        dead: rejected records.
+        done: partition -> (next offset, mark) once all of it is applied.
+    """
+
+    arrivals: dict[str, list[Arrival]]
+    dead: list[DeadLetter]
+    done: dict[TopicPartition, tuple[int, int]]
+
+
+class _Lane:
+    """One partition: what is fetched and not yet applied, and how far it is."""
+
+    __slots__ = ("applied", "fetched", "highwater", "mark_ms", "newest_ms", "waiting")
+
+    def __init__(self, offset: int, mark_ms: int) -> None:
+        self.applied = self.fetched = offset
+        self.highwater: int | None = None
+        self.mark_ms = mark_ms  # everything up to here is applied
+        self.newest_ms = mark_ms  # newest instant fetched
+        self.waiting: list[tuple[int, int, Arrival | DeadLetter]] = []  # instant, offset, what
+
+    def fetched_all(self) -> bool:
+        return self.highwater is not None and self.fetched >= self.highwater
+
+    def applied_all(self) -> bool:
+        return self.highwater is not None and self.applied >= self.highwater
+
+
+class Intake:
+    """All partitions of this worker.
+
+    Args:
+        live: True where "now" is the clock.
+        currency: of the deployment, for amounts that name none.
+        future_limit_ms: how far ahead of the clock an event may lie; None = no limit.
+        suffix: appended to "topic/partition" once topics were re-created.
+    """
+
+    def __init__(self, *, live: bool, currency: str, future_limit_ms: int | None, suffix: str = "") -> None:
+        self._live = live
+        self._currency = currency
+        self._future_limit_ms = future_limit_ms
+        self._suffix = suffix
+        self._lanes: dict[TopicPartition, _Lane] = {}
+
+    def assign(self, positions: Mapping[TopicPartition, int], marks: Mapping[str, int]) -> None:
+        """Start anew from these offsets; whatever was fetched before is void.
+
+        Args:
+            positions: partition -> next offset.
+            marks: source -> instant up to which a former owner had applied everything.
+        """
+        self._lanes = {tp: _Lane(at, marks.get(self.source(tp), 0)) for tp, at in positions.items()}
+
+    def source(self, tp: TopicPartition) -> str:
+        """Name of a partition inside profiles and watermarks."""
+        return f"{tp[0]}/{tp[1]}{self._suffix}"
+
+    def feed(self, tp: TopicPartition, records: Sequence[Record], now_ms: int) -> None:
+        """Take in fetched records, ascending by offset."""
+        lane = self._lanes[tp]
+        topic, partition = tp
+        kind, source, live, currency = INPUT_KINDS[topic], self.source(tp), self._live, self._currency
+        latest_ms = None if self._future_limit_ms is None else now_ms + self._future_limit_ms
+        append = lane.waiting.append
+        newest_ms = lane.newest_ms
+        what: Arrival | DeadLetter
+        for record in records:
+            offset = record.offset
+            if offset < lane.fetched:
+                continue
+            try:
+                event = parse(kind, record.value, latest_ms=latest_ms, currency=currency)
+            except EventError as error:
+                what = DeadLetter(topic, partition, offset, error.reason, error.field, record.value)
+                append((newest_ms, offset, what))
+                continue
+            at_ms = min(record.timestamp, now_ms) if live else event.ts_ms
+            newest_ms = max(newest_ms, at_ms)
+            append((at_ms, offset, Arrival(event, source, offset, at_ms)))
+        lane.newest_ms = newest_ms
+        if records:
+            lane.fetched = max(lane.fetched, records[-1].offset + 1)
+
+    def highwaters(self, highwaters: Iterable[tuple[TopicPartition, int | None]]) -> None:
+        """Take in where the partitions end."""
+        for tp, end in highwaters:
+            if end is not None and tp in self._lanes:
+                self._lanes[tp].highwater = end
+
+    def release(self) -> Ready:
+        """What may be applied now; call `applied` once it is."""
+        arrivals: dict[str, list[Arrival]] = {}
+        dead: list[DeadLetter] = []
+        done: dict[TopicPartition, tuple[int, int]] = {}
+        mixed: set[str] = set()
+        bounds: dict[int, int | None] = {}
+        for tp, lane in self._lanes.items():
+            taken = self._take(tp, lane, bounds)
+            if not taken:
+                continue
+            hold_ms = self._hold(tp, bounds) if self._live else NO_LIMIT_MS
+            for at_ms, _, what in taken:
+                if type(what) is DeadLetter:
+                    dead.append(what)
+                    continue
+                assert type(what) is Arrival
+                if at_ms > hold_ms:
+                    what = what._replace(mark_ms=hold_ms)  # noqa: PLW2901
+                customer_id = what.event.customer_id
+                known = arrivals.get(customer_id)
+                if known is None:
+                    arrivals[customer_id] = [what]
+                else:
+                    if known[-1].source != what.source:
+                        mixed.add(customer_id)
+                    known.append(what)
+            done[tp] = (taken[-1][1] + 1, max(lane.mark_ms, max(at for at, _, _ in taken)))
+        for customer_id in mixed:
+            arrivals[customer_id] = interleave(arrivals[customer_id])
+        return Ready(arrivals, dead, done)
+
+    def applied(self, ready: Ready) -> None:
+        """Everything of a release is in the store."""
+        for tp, (offset, mark_ms) in ready.done.items():
+            lane = self._lanes.get(tp)
+            if lane is not None:
+                lane.applied, lane.mark_ms = offset, mark_ms
+
+    def offset(self, tp: TopicPartition) -> int | None:
+        """Next offset to apply; None where the partition is not ours."""
+        lane = self._lanes.get(tp)
+        return lane.applied if lane is not None else None
+
+    def partitions(self) -> tuple[TopicPartition, ...]:
+        """The partitions of this worker."""
+        return tuple(self._lanes)
+
+    def full(self) -> set[TopicPartition]:
+        """Partitions that hold back too much to fetch more."""
+        return {tp for tp, lane in self._lanes.items() if len(lane.waiting) >= HELD_MOST}
+
+    def lag(self) -> int:
+        """Records known to exist and not applied; unknown ends count as one."""
+        lanes = self._lanes.values()
+        return sum(1 if lane.highwater is None else max(0, lane.highwater - lane.applied) for lane in lanes)
+
+    def report(self, now_ms: int) -> dict[str, tuple[bool, int]]:
+        """For each partition: is it caught up, and up to which instant is everything applied."""
+        out = {}
+        for tp, lane in self._lanes.items():
+            done = lane.applied_all()
+            out[self.source(tp)] = (done, now_ms if done and self._live else lane.mark_ms)
+        return out
+
+    def _take(
+        self, tp: TopicPartition, lane: _Lane, bounds: dict[int, int | None]
+    ) -> list[tuple[int, int, Arrival | DeadLetter]]:
+        if self._live:
+            taken, lane.waiting = lane.waiting, []
+            return taken
+        if tp[1] not in bounds:
+            open_lanes = [x for (_, p), x in self._lanes.items() if p == tp[1] and not x.fetched_all()]
+            bounds[tp[1]] = min((x.newest_ms for x in open_lanes), default=None)
+        bound = bounds[tp[1]]
+        if bound is None:
+            taken, lane.waiting = lane.waiting, []
+            return taken
+        n = 0
+        for at_ms, _, _ in lane.waiting:
+            if at_ms > bound:
+                break
+            n += 1
+        taken, lane.waiting = lane.waiting[:n], lane.waiting[n:]
+        return taken
+
+    def _hold(self, tp: TopicPartition, holds: dict[int, int | None]) -> int:
+        """Where the other topics of a partition number stand, as far as they lag."""
+        if tp[1] not in holds:
+            behind = [x.mark_ms for (_, p), x in self._lanes.items() if p == tp[1] and not x.fetched_all()]
+            holds[tp[1]] = min(behind, default=NO_LIMIT_MS)
+        hold = holds[tp[1]]
+        assert hold is not None
+        return hold
+
+
+def interleave(arrivals: list[Arrival]) -> list[Arrival]:
+    """By event time across sources, never against the offsets of one source.
+
+    Of the first arrivals of each source that are left, the earliest goes first.
+    """
+    queues: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        queues.setdefault(arrival.source, []).append(arrival)
+    heads = dict.fromkeys(queues, 0)
+    out = []
+    while heads:
+        source = min(heads, key=lambda s: queues[s][heads[s]].event.ts_ms)
+        out.append(queues[source][heads[source]])
+        heads[source] += 1
+        if heads[source] == len(queues[source]):
+            del heads[source]
+    return out

@@ -1,0 +1,43 @@
+"""Every Redis key and what is stored under it. The layout is public and versioned (DESIGN 6).
+
+`{b}` is the bucket in braces: the cluster's hash tag, so that all keys of a bucket live on one node and
+one function call can change them together. It comes first in the key, so braces in a customer id, which
+follow it, mean nothing.
+"""
+
+from functools import lru_cache
+from zlib import crc32
+
+META = "ps:meta"  # hash: deployment facts (schema, buckets, epoch)
+WORKERS = "ps:workers"  # sorted set: live worker -> expiry, epoch ms
+CLOCK = "ps:clock"  # hash: "topic/partition" -> "caught-up flag:instant", written by its owner
+WATERMARKS = "ps:wm:{0}"  # hash: "topic/partition" -> "offset:generation"
+POPULATION = "ps:population"  # the population snapshot in force
+
+TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
+
+
+def bucket(customer_id: str, buckets: int) -> int:
+    """Bucket of a customer: CRC-32 of the UTF-8 id, modulo the number of buckets.
+
+    >>> bucket("customer-1", 64)
+    58
+    """
+    return crc32(customer_id.encode()) % buckets
+
+
+def profile(b: int, customer_id: str) -> str:
+    """Hash of one customer."""
+    return f"ps:profile:{{{b}}}:{customer_id}"
+
+
+@lru_cache(maxsize=4096)
+def due(b: int) -> str:
+    """Sorted set: customer -> next wake-up, epoch ms."""
+    return f"ps:due:{{{b}}}"
+
+
+@lru_cache(maxsize=4096)
+def outbox(b: int) -> str:
+    """Stream of tag changes not yet known to be in Kafka."""
+    return f"ps:outbox:{{{b}}}"

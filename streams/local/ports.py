@@ -1,0 +1,35 @@
+"""Free loopback ports for the local stack."""
+
+import random
+import socket
+
+# Below the ephemeral ranges of Linux (32768 up) and of IANA (49152 up), on purpose. Inside them, a client
+# that keeps reconnecting to a killed server is sooner or later handed the server's own port as its source
+# port, connects to itself, and the server can no longer be restarted there.
+_LOWEST = 15_000
+_HIGHEST = 32_767
+_ATTEMPTS = 200
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nothing listened on a moment ago.
+
+    Nothing is reserved: somebody else may take the port before its user binds it. Drawing at random from
+    17 768 ports, instead of asking the kernel for the next one, makes that rare.
+
+    Returns:
+        A port number, 15000 to 32767.
+
+    Raises:
+        OSError: no port was free in 200 draws.
+    """
+    draw = random.SystemRandom()  # not the seeded generator: two runs with one seed must not collide
+    for _ in range(_ATTEMPTS):
+        port = draw.randint(_LOWEST, _HIGHEST)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free loopback port between {_LOWEST} and {_HIGHEST} in {_ATTEMPTS} draws")

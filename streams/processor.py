@@ -1,0 +1,190 @@
+"""Records in, profiles and tag changes out: load, fold, commit, and fold again what was stale.
+
+Knows neither Faust nor Redis: the engine hands it records, the store keeps its promise. The way of
+an event is `apply` -> `_fold_and_commit` -> `step.on_events` -> `Store.commit`. Nothing here raises for data; a
+store that does not answer is asked again until it does or the caller's lease on the partitions is over.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from secrets import token_bytes
+from typing import Any
+
+from models import changes, codec, document, step
+from models.rules import Rules
+from models.state import State
+from models.step import Arrival
+from streams.cache import Cache
+from streams.intake import DeadLetter, Ready
+from streams.store.contract import Store, Stored, StoreRestarted, Unavailable, Write
+
+log = logging.getLogger(__name__)
+
+TOKEN_BYTES = 8
+RETRY_FIRST_S, RETRY_MOST_S = 0.05, 2.0
+
+
+class Abandoned(Exception):
+    """The caller no longer owns the partitions; nothing of the batch may be marked as done."""
+
+
+class Counts:
+    """What went through since the start."""
+
+    __slots__ = ("changes", "commits", "dead", "events", "repeats", "stale", "wakes")
+
+    def __init__(self) -> None:
+        self.events = self.repeats = self.dead = self.changes = self.commits = self.stale = self.wakes = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Names and numbers."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Processor:
+    """Applies batches and wake-ups to profiles.
+
+    Args:
+        store: where profiles stand.
+        rules: thresholds of the deployment.
+        live: True where "now" is the clock, False where it is event time.
+        dead_letter: takes what was rejected and returns once it is safe.
+        cache_size: profiles kept in memory.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rules: Rules,
+        *,
+        live: bool,
+        dead_letter: Callable[[Sequence[DeadLetter]], Awaitable[None]],
+        cache_size: int,
+    ) -> None:
+        self.counts = Counts()
+        self._store = store
+        self._rules = rules
+        self._live = live
+        self._dead_letter = dead_letter
+        self._cache = Cache(cache_size)
+
+    def forget(self) -> None:
+        """Drop the cache: a rewind or a rebalance made it doubtful."""
+        self._cache.clear()
+
+    async def apply(self, ready: Ready, owned: Callable[[], bool]) -> None:
+        """Apply what the intake released; on return every effect is in the store.
+
+        Args:
+            ready: arrivals by customer, and rejected records.
+            owned: False once the caller lost its partitions.
+
+        Raises:
+            Abandoned: the partitions were lost meanwhile; nothing of it may be marked as done.
+            StoreRestarted: the caller must rewind.
+        """
+        self._cache.trim()
+        if ready.dead:
+            await self._until_done(lambda: self._dead_letter(ready.dead), owned)
+            self.counts.dead += len(ready.dead)
+        await self._fold_and_commit(ready.arrivals, self._on_events, owned)
+        self.counts.events += sum(map(len, ready.arrivals.values()))
+
+    async def wake(self, customer_ids: Sequence[str], now_ms: int) -> None:
+        """Live through the wake-ups of customers that are due at or before an instant.
+
+        Raises:
+            StoreError: the store did not answer; the wake-ups are still due.
+        """
+        wakes: dict[str, Any] = dict.fromkeys(customer_ids, now_ms)
+        await self._fold_and_commit(wakes, self._on_wake, None)
+        self.counts.wakes += len(customer_ids)
+
+    async def _fold_and_commit(
+        self,
+        work: Mapping[str, Any],
+        fold: Callable[[str, Stored, Any, int], Write | None],
+        owned: Callable[[], bool] | None,
+    ) -> None:
+        """Fold and commit until nothing is stale. `owned` None: no retry, errors go to the caller."""
+        pending = list(work)
+        while pending:
+            # Asked again after every wait: the timers use this cache too, and may drop from it meanwhile.
+            while missing := self._cache.missing(pending):
+                self._cache.update(await self._until_done(lambda ids=missing: self._store.load(ids), owned))
+            known_ms = int(time.time() * 1000)
+            folded = (fold(cid, self._cache[cid], work[cid], known_ms) for cid in pending)
+            writes = [write for write in folded if write is not None]
+            if not writes:
+                return
+            stale = await self._until_done(lambda batch=writes: self._store.commit(batch), owned)
+            rejected = set(stale)
+            self._cache.update(
+                {w.customer_id: Stored(w.token, w.state) for w in writes if w.customer_id not in rejected}
+            )
+            self._cache.drop(stale)
+            self.counts.commits += len(writes) - len(stale)
+            self.counts.stale += len(stale)
+            self.counts.changes += sum(len(w.changes) for w in writes if w.customer_id not in rejected)
+            pending = stale
+
+    def _on_events(self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int) -> Write | None:
+        state = codec.decode(stored.state) if stored.state else State()
+        wake_before_ms = state.wake_at_ms
+        applied_before = dict(state.offsets)
+        decided, repeats = step.on_events(state, arrivals, self._rules, live=self._live)
+        self.counts.repeats += repeats
+        if state.offsets == applied_before or not state.first_seen_ms:
+            return None  # all of it was applied before, or says nothing about a customer
+        return self._write(customer_id, stored, state, wake_before_ms, decided, known_ms)
+
+    def _on_wake(self, customer_id: str, stored: Stored, now_ms: int, known_ms: int) -> Write | None:
+        if not stored.state:
+            return None
+        state = codec.decode(stored.state)
+        wake_before_ms = state.wake_at_ms
+        decided = step.on_wake(state, now_ms, self._rules)
+        if state.wake_at_ms == wake_before_ms:
+            return None  # somebody else was here
+        return self._write(customer_id, stored, state, wake_before_ms, decided, known_ms)
+
+    def _write(
+        self,
+        customer_id: str,
+        stored: Stored,
+        state: State,
+        wake_before_ms: int,
+        decided: Sequence[step.Change],
+        known_ms: int,
+    ) -> Write:
+        state.version += 1
+        epoch = self._store.epoch
+        return Write(
+            customer_id,
+            stored.token,
+            token_bytes(TOKEN_BYTES),
+            codec.encode(state),
+            document.render(state, customer_id, state.as_of_ms, known_ms, self._rules),
+            None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
+            [changes.render(change, customer_id, state.version, epoch, known_ms) for change in decided],
+        )
+
+    async def _until_done(self, ask: Callable[[], Awaitable[Any]], owned: Callable[[], bool] | None) -> Any:
+        """Ask until it is answered. Every question here is safe to repeat."""
+        pause_s = RETRY_FIRST_S
+        while True:
+            if owned is not None and not owned():
+                raise Abandoned
+            try:
+                return await ask()
+            except StoreRestarted:
+                raise
+            except Unavailable as error:
+                if owned is None:
+                    raise
+                log.warning("trying again in %.2f s: %s", pause_s, error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RETRY_MOST_S)
+

@@ -1,0 +1,72 @@
+"""The outbox's way to Kafka: read, make sure it is on disk, publish, and only then delete.
+
+A crash anywhere repeats changes under the same ids and loses none. Publishing only what is on disk means
+that a Redis that forgets its last second cannot leave a published change without a cause.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from streams.publisher import Publisher
+from streams.store.contract import Store, StoreError, Unavailable
+from streams.worker import BARRIER_S, FSYNC_CYCLES_S
+
+log = logging.getLogger(__name__)
+
+PER_BUCKET = 500  # entries of one bucket in one round
+IDLE_S = 0.02
+
+
+class Relay:
+    """Publishes the outboxes of some buckets.
+
+    Args:
+        store: where the outboxes stand.
+        publisher: takes the changes.
+        buckets: which buckets are ours now.
+        durable: publish only what is known to be on disk.
+        on_size: told how many entries wait.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        *,
+        buckets: Callable[[], Iterable[int]],
+        durable: bool,
+        on_size: Callable[[int], None],
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._buckets = buckets
+        self._durable = durable
+        self._on_size = on_size
+        self.published = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                if not await self.round():
+                    await asyncio.sleep(IDLE_S)
+            except Unavailable as error:
+                log.warning("relay waits: %s", error)
+                await asyncio.sleep(1.0)
+
+    async def round(self) -> int:
+        """One round; gives the number of changes published."""
+        entries = await self._store.outbox(self._buckets(), PER_BUCKET)
+        self._on_size(len(entries) if len(entries) < PER_BUCKET else await self._store.outbox_size())
+        if not entries:
+            return 0
+        if self._durable and not await self._store.barrier(BARRIER_S):
+            if self._store.durable:
+                raise StoreError("the log is not on disk yet")
+            await asyncio.sleep(FSYNC_CYCLES_S)
+        await self._publisher.tag_changes([(entry.customer_id, entry.changes) for entry in entries])
+        await self._store.delivered(entries)
+        count = sum(len(entry.changes) for entry in entries)
+        self.published += count
+        return count

@@ -1,0 +1,1 @@
+"""Where profiles stand: the contract, the Redis store and the memory store."""

@@ -1,0 +1,121 @@
+"""What the processor, the timers and the relay ask of a store. Two stores keep this promise: Redis and memory."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Unavailable(Exception):
+    """A part of the world did not answer; the message is one sentence. Trying again is safe."""
+
+
+class StoreError(Unavailable):
+    """The store did not answer, or refused."""
+
+
+class StoreRestarted(StoreError):
+    """The server is not the one we adopted: what we cached or wrote last may be gone. Rewind."""
+
+
+class StoreUnfit(Exception):
+    """The store is reachable but must not be used as it is configured or filled. Trying again is useless."""
+
+
+class Stored(NamedTuple):
+    """What stands under a customer: write token and state, both empty where there is nothing."""
+
+    token: bytes
+    state: bytes
+
+
+class Write(NamedTuple):
+    """New state of one customer, valid only if the stored token still is `expect`.
+
+    Attributes:
+        customer_id: whose.
+        expect: token the new state was computed from; empty = there must be none.
+        token: random token of this write; never used again, so a rollback cannot bring it back.
+        state: state bytes.
+        doc: public document.
+        wake_ms: next wake-up, 0 = none, None = unchanged.
+        changes: tag changes for the outbox, in order.
+    """
+
+    customer_id: str
+    expect: bytes
+    token: bytes
+    state: bytes
+    doc: bytes
+    wake_ms: int | None
+    changes: Sequence[bytes]
+
+
+class Entry(NamedTuple):
+    """One entry of an outbox: the changes of one step of one customer."""
+
+    bucket: int
+    entry_id: bytes
+    customer_id: str
+    changes: Sequence[bytes]
+
+
+class Store(Protocol):
+    """Profiles, wake-ups, outbox and watermarks of one deployment.
+
+    Every method raises `StoreError` when the server cannot be asked. Attributes: `buckets`, how many the
+    deployment has; `epoch`, the identity of its data, set by `adopt`; `durable`, False where the server
+    cannot say what is on disk.
+    """
+
+    buckets: int
+    epoch: str
+    durable: bool
+
+    async def adopt(self) -> bool:
+        """Take the server as it is now; True where it held data of this deployment already."""
+
+    async def load(self, customer_ids: Sequence[str]) -> dict[str, Stored]:
+        """Token and state of each customer."""
+
+    async def commit(self, writes: Sequence[Write]) -> list[str]:
+        """Store each write whose token still matches; the ids of the stale ones come back."""
+
+    async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
+        """Customers whose wake-up is at or before an instant, at most `limit` a bucket."""
+
+    async def outbox(self, buckets: Iterable[int], limit: int) -> list[Entry]:
+        """The oldest entries of each bucket, at most `limit` a bucket, oldest first."""
+
+    async def delivered(self, entries: Sequence[Entry]) -> None:
+        """Take entries out of the outbox."""
+
+    async def outbox_size(self) -> int:
+        """Entries in all outboxes."""
+
+    async def watermark(
+        self, generation: int, offsets: Mapping[str, int | None], *, void_newer: bool = False
+    ) -> dict[str, int | None]:
+        """Write offsets (None: claim only) under a generation; gives the stored ones.
+
+        A source that a newer generation holds is left alone and is missing from the answer.
+        """
+
+    async def watermarks(self) -> dict[str, int]:
+        """Every watermark."""
+
+    async def barrier(self, timeout_s: float) -> bool:
+        """Wait until everything written so far is on disk; False where that is not known in time."""
+
+    async def report_clock(self, marks: Mapping[str, tuple[bool, int]]) -> None:
+        """Publish for each source whether it is caught up, and its instant in epoch ms."""
+
+    async def clock(self) -> dict[str, tuple[bool, int]]:
+        """Every source's report."""
+
+    async def heartbeat(self, worker: str, now_ms: int, ttl_ms: int) -> list[str]:
+        """Say that a worker lives; the sorted names of all that do."""
+
+    async def retire(self, worker: str) -> None:
+        """A worker stops: its share of the buckets is free at once."""
+
+    async def close(self) -> None:
+        """Let go of the connections."""

@@ -1,0 +1,114 @@
+"""The store in memory: the same contract, for tests and for measuring the fold without a server."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from streams.keys import bucket
+from streams.store.contract import Entry, Store, Stored, Write
+
+
+class MemoryStore(Store):
+    """One process, nothing on disk. `restart()` plays a server that came back with all its data."""
+
+    def __init__(self, buckets: int = 64, epoch: str = "memory") -> None:
+        self.buckets = buckets
+        self.epoch = epoch
+        self.durable = True
+        self.profiles: dict[str, Write] = {}
+        self.wakes: dict[int, dict[str, int]] = {b: {} for b in range(buckets)}
+        self.entries: dict[int, list[Entry]] = {b: [] for b in range(buckets)}
+        self._watermarks: dict[str, tuple[int | None, int]] = {}
+        self._clock: dict[str, tuple[bool, int]] = {}
+        self._workers: dict[str, int] = {}
+        self._next_entry = 0
+
+    async def adopt(self) -> bool:
+        """See `Store`."""
+        return bool(self.profiles)
+
+    async def load(self, customer_ids: Sequence[str]) -> dict[str, Stored]:
+        """See `Store`."""
+        found = ((cid, self.profiles.get(cid)) for cid in customer_ids)
+        return {cid: Stored(w.token, w.state) if w else Stored(b"", b"") for cid, w in found}
+
+    async def commit(self, writes: Sequence[Write]) -> list[str]:
+        """See `Store`."""
+        stale = []
+        for write in writes:
+            cid = write.customer_id
+            stored = self.profiles.get(cid)
+            if (stored.token if stored else b"") != write.expect:
+                stale.append(cid)
+                continue
+            self.profiles[cid] = write
+            b = bucket(cid, self.buckets)
+            if write.wake_ms:
+                self.wakes[b][cid] = write.wake_ms
+            elif write.wake_ms == 0:
+                self.wakes[b].pop(cid, None)
+            if write.changes:
+                self._next_entry += 1
+                self.entries[b].append(Entry(b, str(self._next_entry).encode(), cid, list(write.changes)))
+        return stale
+
+    async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
+        """See `Store`."""
+        out: list[str] = []
+        for b in buckets:
+            due = sorted((at, cid) for cid, at in self.wakes[b].items() if at <= until_ms)
+            out += [cid for _, cid in due[:limit]]
+        return out
+
+    async def outbox(self, buckets: Iterable[int], limit: int) -> list[Entry]:
+        """See `Store`."""
+        return [entry for b in buckets for entry in self.entries[b][:limit]]
+
+    async def delivered(self, entries: Sequence[Entry]) -> None:
+        """See `Store`."""
+        gone = {(entry.bucket, entry.entry_id) for entry in entries}
+        for b in {entry.bucket for entry in entries}:
+            self.entries[b] = [e for e in self.entries[b] if (b, e.entry_id) not in gone]
+
+    async def outbox_size(self) -> int:
+        """See `Store`."""
+        return sum(map(len, self.entries.values()))
+
+    async def watermark(
+        self, generation: int, offsets: Mapping[str, int | None], *, void_newer: bool = False
+    ) -> dict[str, int | None]:
+        """See `Store`."""
+        out: dict[str, int | None] = {}
+        for source, offset in offsets.items():
+            stored, owner = self._watermarks.get(source, (None, -1))
+            if owner > generation and not void_newer:
+                continue
+            out[source] = stored if offset is None else offset
+            self._watermarks[source] = (out[source], generation)
+        return out
+
+    async def watermarks(self) -> dict[str, int]:
+        """See `Store`."""
+        return {source: offset for source, (offset, _) in self._watermarks.items() if offset is not None}
+
+    async def barrier(self, timeout_s: float) -> bool:  # noqa: ARG002 - memory is as durable as it gets
+        """See `Store`."""
+        return True
+
+    async def report_clock(self, marks: Mapping[str, tuple[bool, int]]) -> None:
+        """See `Store`."""
+        self._clock.update(marks)
+
+    async def clock(self) -> dict[str, tuple[bool, int]]:
+        """See `Store`."""
+        return dict(self._clock)
+
+    async def heartbeat(self, worker: str, now_ms: int, ttl_ms: int) -> list[str]:
+        """See `Store`."""
+        self._workers[worker] = now_ms + ttl_ms
+        return sorted(name for name, until in self._workers.items() if until >= now_ms)
+
+    async def retire(self, worker: str) -> None:
+        """See `Store`."""
+        self._workers.pop(worker, None)
+
+    async def close(self) -> None:
+        """See `Store`."""

@@ -1,0 +1,222 @@
+"""The store on Redis or Valkey: one function call a bucket, and a server that is known by its run id.
+
+A restart of the server is noticed before anything is written to it: a new server means a new connection,
+and every new connection compares the run id with the adopted one. So no worker ever writes a profile it
+computed from what a server forgot.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from streams import keys
+from streams.store import checks
+from streams.store.contract import Entry, Store, Stored, StoreError, StoreRestarted, StoreUnfit, Write
+
+CALL_CUSTOMERS = 128  # customers in one function call: bounds how long the server is busy with it (~1 ms)
+TIMEOUT_S = 10.0  # of one command; the barrier waits inside it
+
+
+class _OtherServer(RedisError):
+    """A connection reached a server with another run id than the adopted one."""
+
+
+class RedisStore(Store):
+    """See `Store`.
+
+    Args:
+        url: redis:// or rediss:// address.
+        buckets: how many buckets the deployment has.
+    """
+
+    def __init__(self, url: str, buckets: int) -> None:
+        self.buckets = buckets
+        self.epoch = ""
+        self.run_id: str | None = None
+        self.durable = True
+        self._url = url
+        self._client = redis.Redis.from_url(
+            url,
+            # A retry hides a restart of the server from us; ours is the only one (processor).
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=2.0,
+            redis_connect_func=self._on_connect,
+            max_connections=16,
+            protocol=2,
+        )
+
+    async def _on_connect(self, connection: Any) -> None:
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        run_id = checks.info_field(await connection.read_response(), "run_id")
+        if self.run_id is None:
+            self.run_id = run_id
+        elif run_id != self.run_id:
+            raise _OtherServer("the server was restarted or replaced")
+
+    async def adopt(self) -> bool:
+        """See `Store`.
+
+        Raises:
+            StoreUnfit: policy, version, bucket count or role forbid using this server.
+        """
+        self.run_id = None
+        await self._client.connection_pool.disconnect(inuse_connections=False)
+        return await self._ask(self._adopt())
+
+    async def _adopt(self) -> bool:
+        report = await checks.inspect(self._client, self.buckets)
+        problems = [finding.sentence for finding in report if finding.fatal]
+        if problems:
+            raise StoreUnfit("; ".join(problems))
+        self.durable = not any(finding.name == "waitaof" for finding in report)
+        await checks.load_functions(self._client)
+        self.epoch, existed = await checks.register(self._client, self.buckets)
+        return existed
+
+    async def load(self, customer_ids: Sequence[str]) -> dict[str, Stored]:
+        """See `Store`."""
+        groups = self._by_bucket(customer_ids)
+        pipe = self._client.pipeline(transaction=False)
+        for b, ids in groups:
+            pipe.execute_command("FCALL_RO", "ps_load", len(ids), *(keys.profile(b, cid) for cid in ids))
+        out: dict[str, Stored] = {}
+        for (_, ids), reply in zip(groups, await self._ask(pipe.execute()), strict=True):
+            for i, cid in enumerate(ids):
+                out[cid] = Stored(reply[2 * i], reply[2 * i + 1])
+        return out
+
+    async def commit(self, writes: Sequence[Write]) -> list[str]:
+        """See `Store`."""
+        by_id = {write.customer_id: write for write in writes}
+        groups = self._by_bucket(list(by_id))
+        pipe = self._client.pipeline(transaction=False)
+        for b, ids in groups:
+            args: list[Any] = [keys.due(b), keys.outbox(b)]
+            args += [keys.profile(b, cid) for cid in ids]
+            for cid in ids:
+                _, expect, token, state, doc, wake_ms, changes = by_id[cid]
+                wake = b"" if wake_ms is None else wake_ms
+                args += (cid, expect, token, state, doc, wake, b"\n".join(changes))
+            pipe.execute_command("FCALL", "ps_commit", 2 + len(ids), *args)
+        replies = await self._ask(pipe.execute())
+        return [ids[i] for (_, ids), stale in zip(groups, replies, strict=True) for i in stale]
+
+    async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
+        """See `Store`."""
+        pipe = self._client.pipeline(transaction=False)
+        for b in buckets:
+            pipe.zrange(keys.due(b), "-inf", until_ms, byscore=True, offset=0, num=limit)  # type: ignore[arg-type]
+        return [cid.decode() for found in await self._ask(pipe.execute()) for cid in found]
+
+    async def outbox(self, buckets: Iterable[int], limit: int) -> list[Entry]:
+        """See `Store`."""
+        buckets = list(buckets)
+        pipe = self._client.pipeline(transaction=False)
+        for b in buckets:
+            pipe.xrange(keys.outbox(b), count=limit)
+        return [
+            Entry(b, entry_id, fields[b"c"].decode(), fields[b"e"].split(b"\n"))
+            for b, found in zip(buckets, await self._ask(pipe.execute()), strict=True)
+            for entry_id, fields in found
+        ]
+
+    async def delivered(self, entries: Sequence[Entry]) -> None:
+        """See `Store`."""
+        pipe = self._client.pipeline(transaction=False)
+        by_bucket: dict[int, list[bytes]] = {}
+        for entry in entries:
+            by_bucket.setdefault(entry.bucket, []).append(entry.entry_id)
+        for b, ids in by_bucket.items():
+            pipe.xdel(keys.outbox(b), *ids)
+        await self._ask(pipe.execute())
+
+    async def outbox_size(self) -> int:
+        """See `Store`."""
+        pipe = self._client.pipeline(transaction=False)
+        for b in range(self.buckets):
+            pipe.xlen(keys.outbox(b))
+        return sum(await self._ask(pipe.execute()))
+
+    async def watermark(
+        self, generation: int, offsets: Mapping[str, int | None], *, void_newer: bool = False
+    ) -> dict[str, int | None]:
+        """See `Store`."""
+        if not offsets:
+            return {}
+        args: list[Any] = [generation, "1" if void_newer else "0"]
+        for source, offset in offsets.items():
+            args += (source, "" if offset is None else offset)
+        reply = await self._ask(self._client.fcall("ps_watermark", 1, keys.WATERMARKS, *args))  # type: ignore[arg-type]
+        pairs = zip(offsets, reply, strict=True)
+        return {source: int(value) if value else None for source, value in pairs if value != b"fenced"}
+
+    async def watermarks(self) -> dict[str, int]:
+        """See `Store`."""
+        stored = await self._ask(self._client.hgetall(keys.WATERMARKS))  # type: ignore[arg-type]
+        split = ((source.decode(), value.partition(b":")[0]) for source, value in stored.items())
+        return {source: int(offset) for source, offset in split if offset}
+
+    async def barrier(self, timeout_s: float) -> bool:
+        """See `Store`.
+
+        WAITAOF speaks for the writes of its own connection, and a write's position in the log covers
+        every earlier write of any connection: so a small write first, on the same connection.
+        """
+        if not self.durable:
+            return False
+        pipe = self._client.pipeline(transaction=False)
+        pipe.hset(keys.META, "barrier", "1")
+        pipe.execute_command("WAITAOF", 1, 0, int(timeout_s * 1000))
+        reply = await self._ask(pipe.execute())
+        return bool(reply[1][0])
+
+    async def report_clock(self, marks: Mapping[str, tuple[bool, int]]) -> None:
+        """See `Store`."""
+        if marks:
+            mapping = {source: f"{int(done)}:{at_ms}" for source, (done, at_ms) in marks.items()}
+            await self._ask(self._client.hset(keys.CLOCK, mapping=mapping))  # type: ignore[arg-type]
+
+    async def clock(self) -> dict[str, tuple[bool, int]]:
+        """See `Store`."""
+        stored = await self._ask(self._client.hgetall(keys.CLOCK))  # type: ignore[arg-type]
+        return {source.decode(): (value[:1] == b"1", int(value[2:])) for source, value in stored.items()}
+
+    async def heartbeat(self, worker: str, now_ms: int, ttl_ms: int) -> list[str]:
+        """See `Store`."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.zadd(keys.WORKERS, {worker: now_ms + ttl_ms})
+        pipe.zremrangebyscore(keys.WORKERS, "-inf", now_ms - 1)
+        pipe.zrange(keys.WORKERS, 0, -1)
+        return sorted(name.decode() for name in (await self._ask(pipe.execute()))[2])
+
+    async def retire(self, worker: str) -> None:
+        """See `Store`."""
+        await self._ask(self._client.zrem(keys.WORKERS, worker))
+
+    async def close(self) -> None:
+        """See `Store`."""
+        await self._client.aclose()
+
+    def _by_bucket(self, customer_ids: Sequence[str]) -> list[tuple[int, list[str]]]:
+        """Ids grouped by bucket, in groups of at most `CALL_CUSTOMERS`."""
+        groups: dict[int, list[str]] = {}
+        for cid in customer_ids:
+            groups.setdefault(keys.bucket(cid, self.buckets), []).append(cid)
+        step = CALL_CUSTOMERS
+        return [(b, ids[i : i + step]) for b, ids in groups.items() for i in range(0, len(ids), step)]
+
+    async def _ask(self, question: Awaitable[Any]) -> Any:
+        """Await a reply; what the client raises becomes one of our errors, without payloads in its text."""
+        try:
+            return await question
+        except _OtherServer as error:
+            raise StoreRestarted(str(error)) from None
+        except (RedisError, OSError, asyncio.TimeoutError) as error:
+            raise StoreError(f"{checks.address(self._url)}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,88 @@
+"""Wake-ups: customers whose time has come, with no event of theirs.
+
+Buckets are shared out among the live workers. Two that meet on one bucket for a moment do no harm: a
+wake-up is evaluated at its own due instant and stored only over the token it was computed from. Live
+events come first: after each small chunk the timers rest as long as they worked.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from streams.clock import safe_now
+from streams.intake import Intake
+from streams.processor import Processor
+from streams.store.contract import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05
+CHUNK = 128  # customers at a time
+HEARTBEAT_TTL_MS = 5_000
+
+
+class Timers:
+    """Reports this worker's clock, shares out buckets and fires what is due.
+
+    Args:
+        store: where the due sets stand.
+        intake: partitions of this worker.
+        processor: evaluates.
+        name: of this worker, unique.
+        expected: every input source there is.
+        live: wall clock or event clock.
+        until_ms: see `safe_now`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        intake: Intake,
+        processor: Processor,
+        *,
+        name: str,
+        expected: Callable[[], Iterable[str]],
+        live: bool,
+        until_ms: int | None,
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._processor = processor
+        self._name = name
+        self._expected = expected
+        self._live = live
+        self._until_ms = until_ms
+        self.buckets: list[int] = []
+        self.now_ms = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            started = time.monotonic()
+            try:
+                fired = await self.tick()
+            except StoreError as error:
+                log.warning("timers wait for the store: %s", error)
+                await asyncio.sleep(1.0)
+                continue
+            spent_s = time.monotonic() - started
+            await asyncio.sleep(min(spent_s, 0.25) if fired else TICK_S)
+
+    async def tick(self) -> int:
+        """One round: report, find out the time, fire one chunk. Gives the number of customers woken."""
+        wall_ms = int(time.time() * 1000)
+        await self._store.report_clock(self._intake.report(wall_ms))
+        workers = await self._store.heartbeat(self._name, wall_ms, HEARTBEAT_TTL_MS)
+        share, mine = len(workers), workers.index(self._name)
+        self.buckets = list(range(mine, self._store.buckets, share))
+        self.now_ms = safe_now(
+            await self._store.clock(), self._expected(), live=self._live, until_ms=self._until_ms
+        )
+        if not self.now_ms or not self.buckets:
+            return 0
+        per_bucket = max(1, CHUNK // len(self.buckets))
+        due = await self._store.due(self.buckets, self.now_ms, per_bucket)
+        if due:
+            await self._processor.wake(due, self.now_ms)
+        return len(due)

@@ -1,0 +1,39 @@
+"""Every Kafka topic: its name, what it carries, its partitions and how long it keeps records.
+
+All input topics have the same number of partitions and are keyed by customer id, so that one worker
+process owns one partition number of all of them and with it all events of a customer.
+"""
+
+from dataclasses import dataclass
+
+DAY_MS = 86_400_000
+INPUT_KINDS = {"orders": "order", "clicks": "click", "service": "service", "control": "control"}
+INPUT_TOPICS = tuple(INPUT_KINDS)
+TAG_CHANGES = "tag-changes"
+DEAD_LETTER = "dead-letter"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One row of the topic table.
+
+    Attributes:
+        name: topic name.
+        partitioned: True where the topic has the deployment's partition count, False for a single one.
+        retention_ms: how long records are kept.
+    """
+
+    name: str
+    partitioned: bool
+    retention_ms: int
+
+
+TOPICS = (
+    # Input must outlive the longest rewind: a Redis restored from yesterday's copy heals from here.
+    TopicSpec("orders", partitioned=True, retention_ms=30 * DAY_MS),
+    TopicSpec("clicks", partitioned=True, retention_ms=30 * DAY_MS),
+    TopicSpec("service", partitioned=True, retention_ms=30 * DAY_MS),
+    TopicSpec("control", partitioned=True, retention_ms=30 * DAY_MS),
+    TopicSpec(TAG_CHANGES, partitioned=True, retention_ms=30 * DAY_MS),
+    TopicSpec(DEAD_LETTER, partitioned=False, retention_ms=90 * DAY_MS),
+)

@@ -1,0 +1,101 @@
+"""Fixtures of the real parts, and the seed of everything random in the tests.
+
+A part that is not installed skips its tests with a line that says how to install it; with `CI=true` it
+fails them, because a guarantee that was not tested there was not tested.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+from parts import (
+    INSTALL,
+    ApacheKafka,
+    DebianRedis,
+    kafka_available,
+    redis_server_available,
+)
+
+from streams.local.broker import EmbeddedBroker
+from streams.local.process import LocalProcessError
+from streams.local.server import LocalServer
+from streams.local.store import EmbeddedStore
+
+DEFAULT_SEED = 20_261_121
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=DEFAULT_SEED, help="seed of the randomised tests")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed: {config.getoption('--seed')} (repeat with --seed N)"
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """Where every random draw of a test starts; the header of the run shows it."""
+    return int(request.config.getoption("--seed"))
+
+
+def missing(part: str) -> NoReturn:
+    """Skip or, with CI=true, fail the test: a part it needs is not installed."""
+    line = f"MISSING PART: {part} is not installed; get it with: {INSTALL[part]}"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(line, pytrace=False)
+    pytest.skip(line)
+
+
+@pytest.fixture(scope="session")
+def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """The broker of the local stack; topics of all tests live side by side in it."""
+    try:
+        server = EmbeddedBroker(tmp_path_factory.mktemp("embedded-broker"))
+    except LocalProcessError:
+        missing("embedded broker")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """Apache Kafka; topics of all tests live side by side in it."""
+    if not kafka_available():
+        missing("Apache Kafka")
+    with ApacheKafka(tmp_path_factory.mktemp("apache-kafka")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """The store of the local stack; each test flushes it or uses keys of its own."""
+    try:
+        server = EmbeddedStore(tmp_path_factory.mktemp("valkey"))
+    except LocalProcessError:
+        missing("Valkey")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def debian_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRedis]:
+    """Redis 7.0, the oldest supported server."""
+    if not redis_server_available():
+        missing("redis-server")
+    with DebianRedis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["embedded_broker", "apache_kafka"], ids=["embedded", "kafka"])
+def broker(request: pytest.FixtureRequest) -> LocalServer:
+    """Both brokers, one after the other; `.address` is what clients connect to."""
+    server: LocalServer = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture(scope="session", params=["valkey", "debian_redis"], ids=["valkey", "redis7"])
+def store_server(request: pytest.FixtureRequest) -> EmbeddedStore:
+    """Both stores, one after the other; `.url` is what clients connect to."""
+    server: EmbeddedStore = request.getfixturevalue(request.param)
+    return server
