@@ -15,6 +15,8 @@ from models.state import Service as ServiceStats
 SEEN_DAYS = 35  # promised are 30; the rest covers events that arrive out of order
 SEEN_MOST = 512  # event ids, 12 bytes each
 SEEN_CLICKS = 64  # event ids, 9 bytes each
+# An order and a service event of the same id come from different systems and are two events.
+SERVICE_SALT = 0x5E12_71CE
 CONTACTS = frozenset(("ticket_opened", "complaint", "return", "refund", "csat", "nps", "feedback"))
 
 
@@ -26,7 +28,7 @@ def apply(state: State, event: Order | Click | Service | Control, rules: Rules) 
     """
     at_ms = event.ts_ms
     if type(event) is Order:
-        if not _first_time(state.seen, event.event_hash, state.as_of_ms or at_ms):
+        if not _first_time(state.seen, event.event_hash, max(state.as_of_ms, at_ms)):
             return False
         _order(state, event, rules)
     elif type(event) is Click:
@@ -38,7 +40,7 @@ def apply(state: State, event: Order | Click | Service | Control, rules: Rules) 
         if event.action in PASSIVE_ACTIONS:
             at_ms = 0
     elif type(event) is Service:
-        if not _first_time(state.seen, event.event_hash, state.as_of_ms or at_ms):
+        if not _first_time(state.seen, event.event_hash ^ SERVICE_SALT, max(state.as_of_ms, at_ms)):
             return False
         if state.service is None:
             state.service = ServiceStats()
@@ -96,5 +98,5 @@ def _service(service: ServiceStats, event: Service, rules: Rules) -> None:
         service.complaints += 1
     elif action == "return":
         service.returns += 1
-    if action in ("return", "refund") and event.refund_minor is not None:
+    if action in ("return", "refund") and event.refund_minor and event.currency in (None, rules.currency):
         service.refunds_minor += event.refund_minor

@@ -58,7 +58,9 @@ class Days(msgspec.Struct, array_like=True, gc=False):
         days = self.day
         if not days or days[-1] <= today - widths[-1]:
             return None
-        changes = [days[i] + width for width in widths if (i := bisect_right(days, today - width)) < len(days)]
+        changes = [
+            days[i] + width for width in widths if (i := bisect_right(days, today - width)) < len(days)
+        ]
         if days[-1] > today:  # a day ahead of today enters before it leaves
             changes.append(days[bisect_right(days, today)])
         return min(changes)

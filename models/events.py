@@ -33,7 +33,7 @@ from models.contract import (
     is_deep,
     is_storable,
 )
-from models.money import MAX_TEXT, NUMERIC, SCALES, minor, scaled
+from models.money import MAX_TEXT, NUMERIC, SCALES, scaled
 from models.rejection import explain
 
 __all__ = [
@@ -141,7 +141,10 @@ class Click(msgspec.Struct, gc=False, kw_only=True):
 
 
 class Service(msgspec.Struct, gc=False, kw_only=True):
-    """A contact with customer service, a return, a refund or an answer to a survey."""
+    """A contact with customer service, a return, a refund or an answer to a survey.
+
+    `currency` is that of `refund_amount`; None is the deployment's.
+    """
 
     kind: Literal["service"] = field(name="type")
     event_id: Id
@@ -152,6 +155,7 @@ class Service(msgspec.Struct, gc=False, kw_only=True):
     ticket_id: str | None = None
     score: Number | None = None
     scale: Number | None = None
+    currency: Annotated[str, Meta(min_length=3, max_length=3)] | None = None
     refund_minor: Minor = field(name="refund_amount", default=None)
     order_id: str | None = None
     text: str | None = None
@@ -224,8 +228,9 @@ def parse(kind: str, value: bytes | None, *, latest_ms: int | None, currency: st
 def _complete(event: Event, currency: str) -> None:
     """Service and control; a ValueError means refused."""
     if type(event) is Service:
+        scale = SCALES[event.currency or currency]
         if event.refund_minor is not None:
-            event.refund_minor = minor(event.refund_minor, currency)
+            event.refund_minor = scaled(event.refund_minor, scale)
     elif type(event) is Control and not (is_storable(event.attributes) and is_storable(event.consent)):
         raise ValueError("payload")
 

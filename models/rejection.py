@@ -243,6 +243,7 @@ _RULES: Final[dict[str, _Rules]] = {
         "action": _id,
         **dict.fromkeys(("ticket_id", "order_id", "text"), _text),
         **dict.fromkeys(("score", "scale", "sentiment"), _number),
+        "currency": _currency,
         "refund_amount": _amount,
     },
     "control": {**_COMMON, "action": _id, "attributes": _payload, "consent": _payload},

@@ -59,7 +59,7 @@ def standing(state: State, at_ms: int, rules: Rules) -> Standing:
 
 
 def segment_until_ms(now: Standing, rules: Rules) -> int:
-    """When the segment changes if nothing happens: the first recency edge that changes the name; 0 = never."""
+    """The first recency edge that changes the segment's name if nothing happens, epoch ms; 0 = never."""
     r = now.r
     for edge_days in rules.recency_edges_days[5 - r :] if r else ():
         r -= 1
@@ -69,7 +69,7 @@ def segment_until_ms(now: Standing, rules: Rules) -> int:
 
 
 def next_change_ms(state: State, now: Standing, rules: Rules) -> int:
-    """The earliest instant after `now` at which anything about the profile changes with no event; 0 = never."""
+    """The earliest later instant at which anything about the profile changes with no event; 0 = never."""
     changes = [at for at in (now.stage_until_ms, now.r_until_ms, now.active_until_ms) if at]
     calendar = rules.calendar
     today = calendar.day(now.at_ms)

@@ -10,10 +10,11 @@ from models.days import Days
 from models.orders import Orders
 
 # Known click actions are counted by name, all others together, so that a state stays bounded.
-ACTIONS = frozenset(
-    "page_view product_view list_view search add_to_cart remove_from_cart checkout_start favourite "
-    "campaign_received campaign_click coupon_redeemed signup login".split()
-)
+_KNOWN = """
+page_view product_view list_view search add_to_cart remove_from_cart checkout_start favourite
+campaign_received campaign_click coupon_redeemed signup login
+"""
+ACTIONS = frozenset(_KNOWN.split())
 OTHER_ACTION = "other"
 # Things that happen to a customer are not activity of the customer.
 PASSIVE_ACTIONS = frozenset(("campaign_received", "delivered"))

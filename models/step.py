@@ -61,7 +61,9 @@ class Change(NamedTuple):
     offset: int
 
 
-def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: bool) -> tuple[list[Change], int]:
+def on_events(
+    state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: bool
+) -> tuple[list[Change], int]:
     """Apply events in the order given; what the state has applied already is skipped.
 
     Args:
@@ -112,7 +114,9 @@ def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Chang
         _evaluate(state, due_ms, rules, "", due_ms, changes)
 
 
-def _evaluate(state: State, at_ms: int, rules: Rules, source: str, offset: int, changes: list[Change]) -> None:
+def _evaluate(
+    state: State, at_ms: int, rules: Rules, source: str, offset: int, changes: list[Change]
+) -> None:
     """Bring tags and the next wake-up to an instant; what differs from the announced becomes a change."""
     now = standing(state, at_ms, rules)
     for tag, old, new in tags.compare(state.tags, now, rules):

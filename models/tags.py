@@ -68,7 +68,12 @@ TAGS = (
         1,
         value=lambda now, _: now.segment,
         until_ms=segment_until_ms,
-        because=lambda now, _: {"r": now.r, "f": now.f, "m": now.m, "last_order_at": _time(now.last_order_ms)},
+        because=lambda now, _: {
+            "r": now.r,
+            "f": now.f,
+            "m": now.m,
+            "last_order_at": _time(now.last_order_ms),
+        },
     ),
     Tag(
         "active_30d",

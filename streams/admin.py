@@ -1,4 +1,7 @@
-"""Topics and lag, through `kafka-python`: works when every worker is dead. Blocking; never on a worker's loop."""
+"""Topics and lag through `kafka-python`: works when every worker is dead.
+
+Blocking: never to be called on a worker's event loop.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +37,9 @@ def _admin(brokers: str) -> Iterator[Any]:
     client = None
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=brokers.split(","), request_timeout_ms=TIMEOUT_MS, bootstrap_timeout_ms=TIMEOUT_MS
+            bootstrap_servers=brokers.split(","),
+            request_timeout_ms=TIMEOUT_MS,
+            bootstrap_timeout_ms=TIMEOUT_MS,
         )
         yield client
     except (KafkaError, OSError) as error:
@@ -65,12 +70,18 @@ def create_topics(config: Config, append_time: bool = True) -> dict[str, str]:
             wanted = config.partitions if spec.partitioned else 1
             if spec.name in existing:
                 have = existing[spec.name]
-                out[spec.name] = "exists" if have == wanted else f"exists with {have} partitions, configured are {wanted}"
+                out[spec.name] = (
+                    "exists" if have == wanted else f"exists with {have} partitions, configured are {wanted}"
+                )
                 continue
             settings = {"retention.ms": str(spec.retention_ms)}
             if append_time and spec.name in INPUT_TOPICS:
                 settings["message.timestamp.type"] = "LogAppendTime"
-            options = {"num_partitions": wanted, "replication_factor": config.replication, "configs": settings}
+            options = {
+                "num_partitions": wanted,
+                "replication_factor": config.replication,
+                "configs": settings,
+            }
             try:
                 client.create_topics({spec.name: options}, timeout_ms=TIMEOUT_MS)
                 out[spec.name] = "created"
@@ -79,14 +90,23 @@ def create_topics(config: Config, append_time: bool = True) -> dict[str, str]:
     return out
 
 
+def partition_counts(config: Config) -> dict[str, int]:
+    """Topic -> number of partitions, of every topic the broker has.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    with _admin(config.brokers) as client:
+        return {t["name"]: len(t["partitions"]) for t in client.describe_topics() if t.get("partitions")}
+
+
 def missing_topics(config: Config) -> list[str]:
     """Names of the topic table that the broker does not have.
 
     Raises:
         Unavailable: no broker answers.
     """
-    with _admin(config.brokers) as client:
-        existing = {t["name"] for t in client.describe_topics() if t.get("partitions")}
+    existing = partition_counts(config)
     return [spec.name for spec in TOPICS if spec.name not in existing]
 
 
@@ -117,5 +137,9 @@ def lag(config: Config) -> list[PartitionLag]:
     for tp in tps:
         known = committed.get(tp)
         offset = getattr(known, "offset", known)
-        out.append(PartitionLag(tp.topic, tp.partition, offset if offset is not None and offset >= 0 else None, ends[tp]))
+        out.append(
+            PartitionLag(
+                tp.topic, tp.partition, offset if offset is not None and offset >= 0 else None, ends[tp]
+            )
+        )
     return out

@@ -5,12 +5,11 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 import faust
 
-from streams.config import Config, ConfigError
+from streams.config import Config, instant_ms
 from streams.engine.transport import BatchTransport
 from streams.intake import Intake
 from streams.processor import Processor
@@ -24,21 +23,6 @@ from streams.watchdog import Watchdog
 from streams.worker import Worker
 
 log = logging.getLogger(__name__)
-
-
-def instant_ms(text: str) -> int:
-    """Epoch ms of an ISO-8601 text with offset.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None  # type: ignore[assignment]
-    if at is None or at.tzinfo is None:
-        raise ConfigError(f"'{text}' is not an ISO-8601 instant with an offset, like 2017-10-01T00:00:00Z")
-    return int(at.timestamp() * 1000)
 
 
 class Parts:
@@ -67,7 +51,11 @@ class Parts:
             suffix=f"@{config.input_epoch}" if config.input_epoch else "",
         )
         self.processor = Processor(
-            self.store, rules, live=live, dead_letter=self.publisher.dead_letters, cache_size=config.cache_profiles
+            self.store,
+            rules,
+            live=live,
+            dead_letter=self.publisher.dead_letters,
+            cache_size=config.cache_profiles,
         )
         self.worker = Worker(
             self.store,
@@ -113,8 +101,8 @@ class Parts:
 
         async def start(*_: Any, **__: Any) -> None:
             await self.publisher.start()
-            for run in (self.timers.run, self.relay.run, self.watchdog.run):
-                running.append(asyncio.create_task(_or_crash(run, self.app)))
+            parts = (self.timers.run, self.relay.run, self.watchdog.run)
+            running.extend(asyncio.create_task(_or_crash(run, self.app)) for run in parts)
 
         async def stop(*_: Any, **__: Any) -> None:
             for task in running:

@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,7 +35,9 @@ class Config:
     brokers: str = _setting("127.0.0.1:9092", "host:port,...", "Kafka bootstrap servers")
     redis_url: str = _setting("redis://127.0.0.1:6379/0", "URL", "Redis or Valkey; rediss:// for TLS")
     group: str = _setting("profilestream", "name", "Kafka consumer group of the workers")
-    instance_id: str = _setting("", "name", "static group membership: a restart within the session time-out moves nothing")
+    instance_id: str = _setting(
+        "", "name", "static group membership: a restart within the session time-out moves nothing"
+    )
     partitions: int = _setting(12, "count", "partitions of every input topic, used when topics are created")
     replication: int = _setting(1, "count", "replication factor, used when topics are created")
     buckets: int = _setting(64, "count", "Redis buckets; fixed for the life of a deployment")
@@ -51,15 +54,25 @@ class Config:
     cache_profiles: int = _setting(200_000, "profiles", "write-through cache of the worker")
     relay_durable: bool = _setting(True, "bool", "publish a tag change only once Redis has it on disk")
     outbox_limit: int = _setting(200_000, "entries", "waiting tag changes from which consumption pauses")
-    producer_idempotent: bool = _setting(True, "bool", "idempotent producer; false only where the broker has none")
+    producer_idempotent: bool = _setting(
+        True, "bool", "idempotent producer; false only where the broker has none"
+    )
     log_level: str = _setting("info", "debug|info|warning|error", "least severe log line that is written")
-    on_data_loss: str = _setting("rebuild", "rebuild|refuse", "when Redis lost its data while Kafka has commits")
+    on_data_loss: str = _setting(
+        "rebuild", "rebuild|refuse", "when Redis lost its data while Kafka has commits"
+    )
     dead_letter_payload: bool = _setting(False, "bool", "put the rejected payload into the dead letter")
-    stall_s: float = _setting(60.0, "seconds", "watchdog: lag without progress while Redis is healthy ends the process")
-    input_epoch: int = _setting(0, "number", "raise it when the input topics were re-created and offsets restart")
+    stall_s: float = _setting(
+        60.0, "seconds", "watchdog: lag without progress while Redis is healthy ends the process"
+    )
+    input_epoch: int = _setting(
+        0, "number", "raise it when the input topics were re-created and offsets restart"
+    )
     recency_edges_days: tuple[int, ...] = _setting((30, 90, 180, 365), "days", "edges of the R score")
     frequency_edges: tuple[int, ...] = _setting((2, 3, 6, 12), "orders", "edges of the F score")
-    monetary_edges_minor: tuple[int, ...] = _setting((2500, 7500, 20000, 50000), "minor units", "edges of the M score")
+    monetary_edges_minor: tuple[int, ...] = _setting(
+        (2500, 7500, 20000, 50000), "minor units", "edges of the M score"
+    )
     high_value_minor: int = _setting(50_000, "minor units", "net spending that makes a customer high value")
 
     def rules(self) -> Rules:
@@ -88,7 +101,9 @@ class Config:
 
 
 def load(
-    path: Path | None = None, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
+    path: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read the file, the environment and the command line's overrides, in rising precedence.
 
@@ -110,12 +125,29 @@ def load(
         if variable.startswith(PREFIX):
             name = variable.removeprefix(PREFIX).lower()
             if name not in known:
-                raise ConfigError(f"unknown variable {variable}; known: {PREFIX}{{{', '.join(known).upper()}}}")
+                raise ConfigError(
+                    f"unknown variable {variable}; known: {PREFIX}{{{', '.join(known).upper()}}}"
+                )
             values[name] = text
     values.update({name: value for name, value in (overrides or {}).items() if value is not None})
     config = Config(**{name: _convert(name, value, known[name].default) for name, value in values.items()})
     _check(config)
     return config
+
+
+def instant_ms(text: str) -> int:
+    """Epoch ms of an ISO-8601 text with offset.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return round(at.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        pass
+    raise ConfigError(f"'{text}' is not an ISO-8601 instant with an offset, like 2017-10-01T00:00:00Z")
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
@@ -161,4 +193,6 @@ def _check(config: Config) -> None:
     for name in ("session_timeout_s", "heartbeat_s", "commit_interval_s", "stall_s"):
         if not getattr(config, name) > 0:
             raise ConfigError(f"{name} must be positive")
+    if config.clock_until:
+        instant_ms(config.clock_until)
     config.rules()

@@ -1,4 +1,4 @@
-"""From records to customers: parse, hold back where event time asks for it, group; and how far each partition is.
+"""From records to customers: parse, hold back where event time asks for it, group; and how far we are.
 
 With the wall clock everything fetched is released at once. With the event clock the topics of one
 partition number are interleaved by event time: a record is held until no other topic of that number can
@@ -159,7 +159,7 @@ class Intake:
                     if known[-1].source != what.source:
                         mixed.add(customer_id)
                     known.append(what)
-            done[tp] = (taken[-1][1] + 1, max(lane.mark_ms, max(at for at, _, _ in taken)))
+            done[tp] = (taken[-1][1] + 1, max(lane.mark_ms, *(at for at, _, _ in taken)))
         for customer_id in mixed:
             arrivals[customer_id] = interleave(arrivals[customer_id])
         return Ready(arrivals, dead, done)

@@ -134,9 +134,9 @@ def _live_orders(events: list[Timed], currency: str) -> list[Order]:
     orders: list[Order] = []
     for copies in by_id.values():
         if not any(event.get("status") == "cancelled" for _, event in copies):
-            rows = [(ts_ms, event["event_id"], _money(event, "amount", currency)) for ts_ms, event in copies]
-            known = [row for row in rows if row[2] is not None]
-            orders.append((min(ts_ms for ts_ms, _ in copies), max(known)[2] if known else None))
+            rows = [(ts_ms, _money(event, "amount", currency)) for ts_ms, event in copies]
+            known = [(ts_ms, minor) for ts_ms, minor in rows if minor is not None]
+            orders.append((min(ts_ms for ts_ms, _ in copies), max(known)[1] if known else None))
     return orders
 
 

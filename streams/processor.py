@@ -1,6 +1,6 @@
 """Records in, profiles and tag changes out: load, fold, commit, and fold again what was stale.
 
-Knows neither Faust nor Redis: the engine hands it records, the store keeps its promise. The way of
+Knows neither Faust nor Redis: the engine hands it events, the store keeps its promise. The way of
 an event is `apply` -> `_fold_and_commit` -> `step.on_events` -> `Store.commit`. Nothing here raises for data; a
 store that does not answer is asked again until it does or the caller's lease on the partitions is over.
 """
@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from secrets import token_bytes
 from typing import Any
 
@@ -113,13 +114,13 @@ class Processor:
         while pending:
             # Asked again after every wait: the timers use this cache too, and may drop from it meanwhile.
             while missing := self._cache.missing(pending):
-                self._cache.update(await self._until_done(lambda ids=missing: self._store.load(ids), owned))
+                self._cache.update(await self._until_done(partial(self._store.load, missing), owned))
             known_ms = int(time.time() * 1000)
             folded = (fold(cid, self._cache[cid], work[cid], known_ms) for cid in pending)
             writes = [write for write in folded if write is not None]
             if not writes:
                 return
-            stale = await self._until_done(lambda batch=writes: self._store.commit(batch), owned)
+            stale = await self._until_done(partial(self._store.commit, writes), owned)
             rejected = set(stale)
             self._cache.update(
                 {w.customer_id: Stored(w.token, w.state) for w in writes if w.customer_id not in rejected}
@@ -130,7 +131,9 @@ class Processor:
             self.counts.changes += sum(len(w.changes) for w in writes if w.customer_id not in rejected)
             pending = stale
 
-    def _on_events(self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int) -> Write | None:
+    def _on_events(
+        self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int
+    ) -> Write | None:
         state = codec.decode(stored.state) if stored.state else State()
         wake_before_ms = state.wake_at_ms
         applied_before = dict(state.offsets)
@@ -187,4 +190,3 @@ class Processor:
                 log.warning("trying again in %.2f s: %s", pause_s, error)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RETRY_MOST_S)
-

@@ -23,7 +23,7 @@ class Publisher:
     Args:
         brokers: bootstrap servers.
         dead_letter_payload: put the rejected payload into the dead letter.
-        idempotent: False where the broker knows no idempotent producers; then one request at a time keeps order.
+        idempotent: False where the broker knows no idempotent producers.
     """
 
     def __init__(self, brokers: str, *, dead_letter_payload: bool, idempotent: bool = True) -> None:

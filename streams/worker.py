@@ -139,7 +139,9 @@ class Worker:
             by_source = {self._intake.source(tp): offset for tp, offset in offsets.items()}
             written = await self._store.watermark(generation, by_source)
             if len(written) < len(by_source):
-                log.warning("another worker holds %d partitions: not committing", len(by_source) - len(written))
+                log.warning(
+                    "another worker holds %d partitions: not committing", len(by_source) - len(written)
+                )
                 return False
             if not await self._store.barrier(BARRIER_S):
                 if self._store.durable:

@@ -1,4 +1,4 @@
-"""The command line. Each command is one small module; every foreseeable failure is one sentence and exit 1."""
+"""The command line: small modules, one a command; a foreseeable failure is one sentence and exit 1."""
 
 import sys
 

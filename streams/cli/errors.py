@@ -1,4 +1,4 @@
-"""What can go wrong in the world, as opposed to in the program: shown as one sentence, without a traceback."""
+"""What can go wrong in the world, not in the program: shown as one sentence, without a traceback."""
 
 import click
 

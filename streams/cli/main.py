@@ -4,7 +4,12 @@ from pathlib import Path
 
 import click
 
+from streams.cli.doctor import doctor
+from streams.cli.lag import lag
 from streams.cli.options import Context
+from streams.cli.read import export, get, tail
+from streams.cli.replay import replay
+from streams.cli.topics import topics
 from streams.cli.worker import worker
 
 
@@ -23,4 +28,5 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-cli.add_command(worker)
+for command in (worker, replay, get, tail, lag, export, topics, doctor):
+    cli.add_command(command)

@@ -155,7 +155,9 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]
 
     Consumer = BatchConsumer
 
-    def __init__(self, url: Any, app: Any, *, handler: Handler, fetch_wait_ms: int, poll_s: float = IDLE_POLL_S) -> None:
+    def __init__(
+        self, url: Any, app: Any, *, handler: Handler, fetch_wait_ms: int, poll_s: float = IDLE_POLL_S
+    ) -> None:
         self.handler = handler
         self.fetch_wait_ms = fetch_wait_ms
         self.poll_s = poll_s

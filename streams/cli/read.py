@@ -1,0 +1,130 @@
+"""`profilestream get`, `export` and `tail`: what readers of the product would read."""
+
+import csv
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+
+from streams import exporter, keys
+from streams.cli.options import Context, pass_context
+from streams.config import instant_ms
+from streams.store.contract import Unavailable
+from streams.topics import TAG_CHANGES
+
+
+@click.command()
+@click.argument("customer_id")
+@click.option("--json", "as_json", is_flag=True, help="Print the document on one line.")
+@pass_context
+def get(context: Context, customer_id: str, as_json: bool) -> None:
+    """Print the profile of CUSTOMER_ID, read the way any client reads it: one HGET."""
+    config = context.config()
+    client = exporter.connect(config.redis_url)
+    doc = client.hget(keys.profile(keys.bucket(customer_id, config.buckets), customer_id), keys.DOC)
+    if doc is None:
+        raise click.ClickException(f"customer '{customer_id}' is not known")
+    click.echo(doc if as_json else orjson.dumps(orjson.loads(doc), option=orjson.OPT_INDENT_2))
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--as-of", help="Evaluate everyone at this instant (ISO-8601) instead of now.")
+@pass_context
+def export(context: Context, out: Path, kind: str, as_of: str | None) -> None:
+    """Write every profile to OUT, one a line, sorted by customer."""
+    config = context.config()
+    now_ms = int(time.time() * 1000)
+    client = exporter.connect(config.redis_url)
+    at_ms = instant_ms(as_of) if as_of else now_ms
+    ids = exporter.customer_ids(client, config.buckets)
+    found = exporter.documents(client, ids, config.buckets, config.rules(), at_ms, now_ms)
+    count = (write_jsonl if kind == "jsonl" else write_csv)(out, (doc for _, doc in found))
+    click.echo(f"{count} profiles written to {out}")
+
+
+def write_jsonl(out: Path, documents: Iterator[dict[str, Any]]) -> int:
+    """One document a line; returns how many."""
+    count = 0
+    with out.open("wb") as file:
+        for doc in documents:
+            file.write(orjson.dumps(doc, option=orjson.OPT_APPEND_NEWLINE))
+            count += 1
+    return count
+
+
+def write_csv(out: Path, documents: Iterator[dict[str, Any]]) -> int:
+    """One row a profile, nested names joined by dots; columns are those that occur."""
+    rows = [_flat(doc) for doc in documents]
+    columns = sorted({name for row in rows for name in row})
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return len(rows)
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            out.update(_flat(inner, f"{prefix}{name}."))
+        else:
+            out[prefix + name] = inner
+    return out
+
+
+@click.command()
+@click.option("--from-start", is_flag=True, help="Begin with the oldest change that Kafka has.")
+@click.option("--customer", help="Only this customer.")
+@click.option("--tag", help="Only this tag.")
+@click.option("--limit", type=int, help="Stop after so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as they are.")
+@pass_context
+def tail(
+    context: Context,
+    from_start: bool,
+    customer: str | None,
+    tag: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Follow tag changes as they happen."""
+    config = context.config()
+    shown = 0
+    try:
+        consumer = KafkaConsumer(
+            TAG_CHANGES,
+            bootstrap_servers=config.brokers.split(","),
+            auto_offset_reset="earliest" if from_start else "latest",
+        )
+        for record in consumer:
+            data = orjson.loads(record.value)["data"]
+            if (customer and data["customer_id"] != customer) or (tag and data["tag"] != tag):
+                continue
+            click.echo(record.value if as_json else describe(data))
+            shown += 1
+            if limit is not None and shown >= limit:
+                return
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"broker {config.brokers} cannot be read: {type(error).__name__}") from error
+
+
+def describe(data: dict[str, Any]) -> str:
+    """A change in one line for a person."""
+    old, new, tag = data["old"], data["new"], data["tag"]
+    if old is None:
+        what = f"+ {tag}" if new is True else f"+ {tag} = {new}"
+    elif new is None:
+        what = f"- {tag}" if old is True else f"- {tag} = {old}"
+    else:
+        what = f"~ {tag}: {old} -> {new}"
+    cause = data["cause"]
+    why = "time" if "timer" in cause else f"{cause['topic']}/{cause['partition']}@{cause['offset']}"
+    return f"{data['effective_at']}  {data['customer_id']:<16} {what:<44} ({why})"

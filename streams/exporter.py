@@ -1,0 +1,78 @@
+"""Profiles out of the store, in bulk: every profile, or all of them as of one later instant."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import redis
+from kafka import KafkaConsumer, TopicPartition
+
+from models import codec, document, step
+from models.rules import Rules
+from streams import keys
+from streams.store.contract import StoreError
+from streams.topics import DEAD_LETTER
+
+CHUNK = 500  # profiles in one round trip
+
+
+def customer_ids(client: Any, buckets: int) -> list[str]:
+    """Every customer that has a profile, sorted; found by SCAN, so the server stays responsive."""
+    prefixes = [f"ps:profile:{{{b}}}:" for b in range(buckets)]
+    out = []
+    for key in client.scan_iter("ps:profile:*", count=2000):
+        b, _, customer_id = key.decode().removeprefix("ps:profile:{").partition("}:")
+        if prefixes[int(b)]:
+            out.append(customer_id)
+    return sorted(out)
+
+
+def documents(
+    client: Any, ids: Sequence[str], buckets: int, rules: Rules, at_ms: int, updated_ms: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each customer's document evaluated at an instant, without writing anything.
+
+    Args:
+        client: blocking Redis client.
+        ids: customers.
+        buckets: of the deployment.
+        rules: thresholds.
+        at_ms: instant; wake-ups due by then are lived through first.
+        updated_ms: what the documents show as `updated_at`.
+    """
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        pipe = client.pipeline(transaction=False)
+        for cid in chunk:
+            pipe.hget(keys.profile(keys.bucket(cid, buckets), cid), keys.STATE)
+        for cid, blob in zip(chunk, pipe.execute(), strict=True):
+            if blob is None:
+                continue
+            state = codec.decode(blob)
+            step.on_wake(state, at_ms, rules)
+            yield cid, document.document(state, cid, max(at_ms, state.as_of_ms), updated_ms, rules)
+
+
+def connect(url: str) -> Any:
+    """A blocking client that has answered once.
+
+    Raises:
+        StoreError: it does not answer.
+    """
+    client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=30)
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        raise StoreError(f"the store does not answer: {type(error).__name__}") from error
+    return client
+
+
+def dead_letters(brokers: str) -> int:
+    """How many dead letters there are."""
+    consumer = KafkaConsumer(bootstrap_servers=brokers.split(","), consumer_timeout_ms=1000)
+    try:
+        tp = TopicPartition(DEAD_LETTER, 0)
+        consumer.assign([tp])
+        consumer.seek_to_beginning(tp)
+        return sum(1 for _ in consumer)
+    finally:
+        consumer.close()

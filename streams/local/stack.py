@@ -1,0 +1,84 @@
+"""A private deployment on loopback: broker, store and workers as processes of their own, in one folder."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from streams import admin
+from streams.config import PREFIX, Config, load
+from streams.local.broker import EmbeddedBroker
+from streams.local.process import LocalProcess
+from streams.local.store import EmbeddedStore
+
+# What the embedded broker needs to be quick: its group join takes half the session time-out, it does not
+# wake a waiting fetch, and it knows no idempotent producers.
+BROKER_SETTINGS = {
+    "session_timeout_s": "6",
+    "heartbeat_s": "1",
+    "fetch_wait_ms": "20",
+    "producer_idempotent": "false",
+}
+
+
+class LocalStack:
+    """Embedded broker and store, and any number of workers.
+
+    Args:
+        directory: for data and logs.
+        settings: names and values of `Config`, on top of what the embedded broker needs.
+    """
+
+    def __init__(self, directory: Path, settings: Mapping[str, Any] | None = None) -> None:
+        self.directory = directory
+        self.broker = EmbeddedBroker(directory / "broker")
+        self.store = EmbeddedStore(directory / "store")
+        self.settings: dict[str, str] = {
+            **BROKER_SETTINGS,
+            "brokers": self.broker.address,
+            "redis_url": self.store.url,
+            **{name: str(value) for name, value in (settings or {}).items() if value is not None},
+        }
+        self.workers: list[LocalProcess] = []
+
+    @property
+    def config(self) -> Config:
+        """The settings as the workers see them."""
+        return load(environ={}, overrides=self.settings)
+
+    def start(self) -> Self:
+        """Start broker and store, and create the topics."""
+        self.broker.start()
+        self.store.start()
+        admin.create_topics(self.config)
+        return self
+
+    def start_worker(self) -> LocalProcess:
+        """Start one more worker process."""
+        number = len(self.workers)
+        log = self.directory / f"worker-{number}.log"
+        env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        env.update({PREFIX + name.upper(): value for name, value in self.settings.items()})
+        process = LocalProcess(
+            f"worker {number}", [sys.executable, "-m", "streams", "worker"], log=log, env=env
+        )
+        process.start()
+        self.workers.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Stop everything that runs."""
+        for worker in self.workers:
+            worker.stop()
+        self.store.stop()
+        self.broker.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.stop()
