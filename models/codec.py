@@ -34,5 +34,5 @@ def decode(blob: bytes) -> State:
         raise CodecError(f"stored profile has schema {found}, this version reads {SCHEMA}")
     try:
         return _decoder.decode(memoryview(blob)[1:])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CodecError(f"stored profile is damaged: {error}") from None

@@ -38,7 +38,7 @@ class Parts:
         rules = config.rules()
         self.config = config
         self.name = f"{socket.gethostname()}-{os.getpid()}"
-        self.store = store or RedisStore(config.redis_url, config.buckets)
+        self.store = store or RedisStore(config.redis_url, config.buckets, replicas=config.redis_replicas)
         self.publisher = Publisher(
             config.brokers,
             dead_letter_payload=config.dead_letter_payload,
@@ -84,12 +84,12 @@ class Parts:
         self.watchdog = Watchdog(self.store, self.intake, self.worker, stall_s=config.stall_s)
         self._attach()
 
-    def _sources(self) -> list[str]:
+    async def _sources(self) -> list[str]:
         """Every input source of the deployment, as the broker tells the partitions."""
         return [
             self.intake.source((topic, partition))
             for topic in INPUT_TOPICS
-            for partition in range(self.app.consumer.topic_partitions(topic) or 0)
+            for partition in await self.publisher.partitions(topic)
         ]
 
     def _outbox_size(self, size: int) -> None:

@@ -50,6 +50,9 @@ class Config:
     heartbeat_s: float = _setting(3.0, "seconds", "Kafka group heartbeat")
     fetch_wait_ms: int = _setting(1500, "ms", "longest wait of a fetch for data; 20 on the embedded broker")
     poll_records: int = _setting(4000, "records", "most records taken in one poll")
+    redis_replicas: int = _setting(
+        0, "count", "replicas that must have a write on disk before it counts as durable"
+    )
     commit_interval_s: float = _setting(1.0, "seconds", "watermark, durability barrier and Kafka commit")
     cache_profiles: int = _setting(200_000, "profiles", "write-through cache of the worker")
     relay_durable: bool = _setting(True, "bool", "publish a tag change only once Redis has it on disk")

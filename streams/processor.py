@@ -100,7 +100,12 @@ class Processor:
             StoreError: the store did not answer; the wake-ups are still due.
         """
         wakes: dict[str, Any] = dict.fromkeys(customer_ids, now_ms)
-        await self._fold_and_commit(wakes, self._on_wake, None)
+        idle = await self._fold_and_commit(wakes, self._on_wake, None)
+        if idle:
+            # Due, says the store; not due, says the cache: somebody else wrote since. No refused write
+            # will tell us, so look again.
+            self._cache.drop(idle)
+            await self._fold_and_commit(dict.fromkeys(idle, now_ms), self._on_wake, None)
         self.counts.wakes += len(customer_ids)
 
     async def _fold_and_commit(
@@ -108,28 +113,48 @@ class Processor:
         work: Mapping[str, Any],
         fold: Callable[[str, Stored, Any, int], Write | None],
         owned: Callable[[], bool] | None,
-    ) -> None:
-        """Fold and commit until nothing is stale. `owned` None: no retry, errors go to the caller."""
-        pending = list(work)
+    ) -> list[str]:
+        """Fold and commit until nothing is stale.
+
+        Args:
+            work: customer id -> what to fold into it.
+            fold: gives the write, or None where nothing is to be written.
+            owned: see `apply`; None = no retry, errors go to the caller.
+
+        Returns:
+            Customers for whom nothing was to be written.
+        """
+        pending, idle = list(work), []
         while pending:
             # Asked again after every wait: the timers use this cache too, and may drop from it meanwhile.
             while missing := self._cache.missing(pending):
                 self._cache.update(await self._until_done(partial(self._store.load, missing), owned))
+            if owned is not None and not owned():
+                # After a rewind a refused write must not be folded again onto what a restarted store
+                # remembers: events before this batch may be missing from it.
+                raise Abandoned
             known_ms = int(time.time() * 1000)
-            folded = (fold(cid, self._cache[cid], work[cid], known_ms) for cid in pending)
-            writes = [write for write in folded if write is not None]
-            if not writes:
-                return
-            stale = await self._until_done(partial(self._store.commit, writes), owned)
-            rejected = set(stale)
-            self._cache.update(
-                {w.customer_id: Stored(w.token, w.state) for w in writes if w.customer_id not in rejected}
-            )
-            self._cache.drop(stale)
-            self.counts.commits += len(writes) - len(stale)
-            self.counts.stale += len(stale)
-            self.counts.changes += sum(len(w.changes) for w in writes if w.customer_id not in rejected)
-            pending = stale
+            writes = []
+            for cid in pending:
+                write = fold(cid, self._cache[cid], work[cid], known_ms)
+                if write is None:
+                    idle.append(cid)
+                else:
+                    writes.append(write)
+            pending = await self._commit(writes, owned) if writes else []
+        return idle
+
+    async def _commit(self, writes: Sequence[Write], owned: Callable[[], bool] | None) -> list[str]:
+        """Commit and keep the cache in step; gives the stale ones."""
+        stale: list[str] = await self._until_done(partial(self._store.commit, writes), owned)
+        rejected = set(stale)
+        stored = [write for write in writes if write.customer_id not in rejected]
+        self._cache.update({write.customer_id: Stored(write.token, write.state) for write in stored})
+        self._cache.drop(stale)
+        self.counts.commits += len(stored)
+        self.counts.stale += len(stale)
+        self.counts.changes += sum(len(write.changes) for write in stored)
+        return stale
 
     def _on_events(
         self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int

@@ -60,6 +60,18 @@ class Publisher:
         if self._producer is not None:
             await self._producer.stop()
 
+    async def partitions(self, topic: str) -> list[int]:
+        """Partitions of a topic, from metadata that the client refreshes by itself.
+
+        Raises:
+            Unavailable: the broker does not know the topic.
+        """
+        assert self._producer is not None
+        try:
+            return sorted(await self._producer.partitions_for(topic))
+        except (KafkaError, OSError) as error:
+            raise Unavailable(f"topic {topic}: {type(error).__name__}") from error
+
     async def tag_changes(self, changes: Sequence[tuple[str, Sequence[bytes]]]) -> None:
         """Publish (customer id, its changes) in order; a customer's changes stay in order.
 

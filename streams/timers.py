@@ -8,12 +8,12 @@ events come first: after each small chunk the timers rest as long as they worked
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from streams.clock import safe_now
 from streams.intake import Intake
 from streams.processor import Processor
-from streams.store.contract import Store, StoreError
+from streams.store.contract import Store, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Timers:
         processor: Processor,
         *,
         name: str,
-        expected: Callable[[], Iterable[str]],
+        expected: Callable[[], Awaitable[Iterable[str]]],
         live: bool,
         until_ms: int | None,
     ) -> None:
@@ -62,8 +62,8 @@ class Timers:
             started = time.monotonic()
             try:
                 fired = await self.tick()
-            except StoreError as error:
-                log.warning("timers wait for the store: %s", error)
+            except Unavailable as error:
+                log.warning("timers wait: %s", error)
                 await asyncio.sleep(1.0)
                 continue
             spent_s = time.monotonic() - started
@@ -77,7 +77,7 @@ class Timers:
         share, mine = len(workers), workers.index(self._name)
         self.buckets = list(range(mine, self._store.buckets, share))
         self.now_ms = safe_now(
-            await self._store.clock(), self._expected(), live=self._live, until_ms=self._until_ms
+            await self._store.clock(), await self._expected(), live=self._live, until_ms=self._until_ms
         )
         if not self.now_ms or not self.buckets:
             return 0

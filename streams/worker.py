@@ -99,6 +99,8 @@ class Worker:
         """See `Handler`."""
         if generation != self._generation:
             return True  # the seek of the new generation is still to come
+        if self._store.replaced:  # found out by timers, relay or commit: an idle worker must rewind too
+            return False
         era = self._era
         now_ms = int(time.time() * 1000)
         for tp, records in batch.items():

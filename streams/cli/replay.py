@@ -112,12 +112,17 @@ def _embedded(
 
 
 def wait_settled(
-    client: Any, buckets: int, ends: dict[tuple[str, int], int], at_ms: int, workers: list[LocalProcess]
+    client: Any,
+    buckets: int,
+    ends: dict[tuple[str, int], int],
+    at_ms: int,
+    workers: list[LocalProcess],
+    deadline_s: float = float("inf"),
 ) -> None:
     """Wait until everything is applied, every timer due is fired and every tag change is out.
 
     Raises:
-        LocalProcessError: a worker ended before.
+        LocalProcessError: a worker ended before, or it takes longer than until `deadline_s` (monotonic).
     """
     expected = {f"{topic}/{partition}": end for (topic, partition), end in ends.items() if end}
     while True:
@@ -132,6 +137,9 @@ def wait_settled(
         for worker in workers:
             if not worker.running:
                 raise LocalProcessError(f"{worker.name} ended with {worker.returncode}; see {worker.log}")
+        if time.monotonic() > deadline_s:
+            behind = {s: (stored.get(s, 0), end) for s, end in expected.items() if stored.get(s, 0) < end}
+            raise LocalProcessError(f"not settled in time; behind on {behind}")
         time.sleep(POLL_S)
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from streams import admin
 from streams.config import PREFIX, Config, load
@@ -23,20 +23,41 @@ BROKER_SETTINGS = {
 }
 
 
+class Broker(Protocol):
+    """A broker that can be started and stopped."""
+
+    address: str
+
+    def start(self) -> None:
+        """Start, and return once it answers."""
+
+    def stop(self) -> None:
+        """Stop."""
+
+
 class LocalStack:
-    """Embedded broker and store, and any number of workers.
+    """A broker, a store and any number of workers.
 
     Args:
         directory: for data and logs.
         settings: names and values of `Config`, on top of what the embedded broker needs.
+        broker: another broker than the embedded one.
+        store: another store than the embedded one.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        broker: Broker | None = None,
+        store: EmbeddedStore | None = None,
+    ) -> None:
         self.directory = directory
-        self.broker = EmbeddedBroker(directory / "broker")
-        self.store = EmbeddedStore(directory / "store")
+        self.broker: Broker = broker or EmbeddedBroker(directory / "broker")
+        self.store = store or EmbeddedStore(directory / "store")
         self.settings: dict[str, str] = {
-            **BROKER_SETTINGS,
+            **(BROKER_SETTINGS if broker is None else {}),
             "brokers": self.broker.address,
             "redis_url": self.store.url,
             **{name: str(value) for name, value in (settings or {}).items() if value is not None},

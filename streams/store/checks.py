@@ -45,6 +45,13 @@ def info_field(reply: Any, name: str) -> str:
     return ""
 
 
+def identity(reply: Any) -> str:
+    """Which server this is: the run id changes at a restart, the replication id at a fail-over and back."""
+    if isinstance(reply, dict):
+        return f"{reply['run_id']}/{reply['master_replid']}"
+    return f"{info_field(reply, 'run_id')}/{info_field(reply, 'master_replid')}"
+
+
 async def inspect(client: Any, buckets: int) -> list[Finding]:
     """Everything that is wrong with a server, most serious first; empty where it is fit."""
     info = await client.info("everything")

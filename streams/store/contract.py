@@ -63,12 +63,14 @@ class Store(Protocol):
 
     Every method raises `StoreError` when the server cannot be asked. Attributes: `buckets`, how many the
     deployment has; `epoch`, the identity of its data, set by `adopt`; `durable`, False where the server
-    cannot say what is on disk.
+    cannot say what is on disk; `replaced`, True from the moment another server than the adopted one was
+    met until the next `adopt`.
     """
 
     buckets: int
     epoch: str
     durable: bool
+    replaced: bool
 
     async def adopt(self) -> bool:
         """Take the server as it is now; True where it held data of this deployment already."""

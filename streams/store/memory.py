@@ -13,6 +13,7 @@ class MemoryStore(Store):
         self.buckets = buckets
         self.epoch = epoch
         self.durable = True
+        self.replaced = False
         self.profiles: dict[str, Write] = {}
         self.wakes: dict[int, dict[str, int]] = {b: {} for b in range(buckets)}
         self.entries: dict[int, list[Entry]] = {b: [] for b in range(buckets)}

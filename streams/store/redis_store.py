@@ -1,7 +1,7 @@
-"""The store on Redis or Valkey: one function call a bucket, and a server that is known by its run id.
+"""The store on Redis or Valkey: one function call a bucket, and a server that is known by its identity.
 
-A restart of the server is noticed before anything is written to it: a new server means a new connection,
-and every new connection compares the run id with the adopted one. So no worker ever writes a profile it
+A restart or fail-over is noticed before anything is written: another server means another connection,
+and every new connection compares run id and replication id with the adopted ones. So no worker ever writes a profile it
 computed from what a server forgot.
 """
 
@@ -22,7 +22,7 @@ TIMEOUT_S = 10.0  # of one command; the barrier waits inside it
 
 
 class _OtherServer(RedisError):
-    """A connection reached a server with another run id than the adopted one."""
+    """A connection reached a server with another identity than the adopted one."""
 
 
 class RedisStore(Store):
@@ -31,13 +31,16 @@ class RedisStore(Store):
     Args:
         url: redis:// or rediss:// address.
         buckets: how many buckets the deployment has.
+        replicas: how many replicas must have a write on disk before the barrier lets it pass.
     """
 
-    def __init__(self, url: str, buckets: int) -> None:
+    def __init__(self, url: str, buckets: int, *, replicas: int = 0) -> None:
         self.buckets = buckets
         self.epoch = ""
-        self.run_id: str | None = None
         self.durable = True
+        self.replaced = False
+        self._identity: str | None = None
+        self._replicas = replicas
         self._url = url
         self._client = redis.Redis.from_url(
             url,
@@ -52,11 +55,12 @@ class RedisStore(Store):
 
     async def _on_connect(self, connection: Any) -> None:
         await connection.on_connect()
-        await connection.send_command("INFO", "server")
-        run_id = checks.info_field(await connection.read_response(), "run_id")
-        if self.run_id is None:
-            self.run_id = run_id
-        elif run_id != self.run_id:
+        await connection.send_command("INFO", "server", "replication")
+        identity = checks.identity(await connection.read_response())
+        if self._identity is None:
+            self._identity = identity
+        elif identity != self._identity:
+            self.replaced = True
             raise _OtherServer("the server was restarted or replaced")
 
     async def adopt(self) -> bool:
@@ -65,12 +69,13 @@ class RedisStore(Store):
         Raises:
             StoreUnfit: policy, version, bucket count or role forbid using this server.
         """
-        self.run_id = None
-        await self._client.connection_pool.disconnect(inuse_connections=False)
+        self._identity = None  # a connection made from here on is welcome whatever server it reaches
         existed: bool = await self._ask(self._adopt())
         return existed
 
     async def _adopt(self) -> bool:
+        self._identity = checks.identity(await self._client.info("server", "replication"))
+        self.replaced = False
         report = await checks.inspect(self._client, self.buckets)
         problems = [finding.sentence for finding in report if finding.fatal]
         if problems:
@@ -173,9 +178,9 @@ class RedisStore(Store):
             return False
         pipe = self._client.pipeline(transaction=False)
         pipe.hset(keys.META, "barrier", "1")
-        pipe.execute_command("WAITAOF", 1, 0, int(timeout_s * 1000))
-        reply = await self._ask(pipe.execute())
-        return bool(reply[1][0])
+        pipe.execute_command("WAITAOF", 1, self._replicas, int(timeout_s * 1000))
+        local, replicas = (await self._ask(pipe.execute()))[1]
+        return bool(local >= 1 and replicas >= self._replicas)
 
     async def report_clock(self, marks: Mapping[str, tuple[bool, int]]) -> None:
         """See `Store`."""

@@ -28,6 +28,7 @@ from streams.config import Config
 
 BUCKETS = 64
 BATCH = 4000
+FUTURE_MS = 300_000
 COMMIT_S = 1.0
 
 
@@ -88,10 +89,12 @@ class Loop:
         for message in messages:
             if message.error():
                 raise RuntimeError(message.error())
-            order = parse("order", message.value())
+            order = parse("order", message.value(), latest_ms=now_ms + FUTURE_MS)
             source = f"orders/{message.partition()}"
             mark_ms = min(message.timestamp()[1], now_ms)
-            work.setdefault(order.customer_id, []).append(Arrival(order, source, message.offset(), mark_ms))
+            work.setdefault(order.customer_id, []).append(
+                Arrival(order, source, message.offset() or 0, mark_ms)
+            )
         self.load([customer_id for customer_id in work if customer_id not in self.states])
         pipe = self.store.pipeline(transaction=False)
         for customer_id, arrivals in work.items():

@@ -326,7 +326,7 @@ class Worker:
     def commit(self) -> Task:
         done, kafka = dict(self.done), self.world
         if done == self.committed:
-            return
+            return  # which is why an idle worker needs look()
         yield
         for node in self.world.nodes[: 0 if self.guards.watermark == "none" else NODES]:
             if self.generation == kafka.generation or self.guards.zombie_watermark_session:
@@ -346,6 +346,7 @@ class Worker:
             self.committed = done
 
     def look(self) -> None:
+        """The heartbeat."""
         for node in self.world.nodes:
             self.check(node)
 

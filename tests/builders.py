@@ -1,0 +1,103 @@
+"""Events, arrivals and evaluated documents for the tests: the short way from a line of facts to a profile."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import orjson
+
+from models import codec, document, step
+from models.events import Event, parse
+from models.rules import Rules
+from models.state import State
+from models.step import Arrival, Change
+from streams.oracle import event_time_ms
+
+DAY = 86_400_000
+HOUR = 3_600_000
+T0 = 1_700_006_400_000  # 2023-11-15T00:00:00Z, a midnight
+RULES = Rules()
+TOPIC = {"order": "orders", "click": "clicks", "service": "service", "control": "control"}
+_ids = count(1)
+
+
+def order(order_id: str, ts: int, amount: float | None = None, **more: Any) -> dict[str, Any]:
+    """An order event of customer `c` with an event id of its own."""
+    known = {} if amount is None else {"amount": amount}
+    return _event("order", ts, {"order_id": order_id, **known, **more})
+
+
+def click(ts: int, action: str = "page_view", **more: Any) -> dict[str, Any]:
+    """A click of customer `c`."""
+    return _event("click", ts, {"action": action, **more})
+
+
+def service(ts: int, action: str = "complaint", **more: Any) -> dict[str, Any]:
+    """A service event of customer `c`."""
+    return _event("service", ts, {"action": action, **more})
+
+
+def control(ts: int, action: str = "attributes", **more: Any) -> dict[str, Any]:
+    """A control event of customer `c`."""
+    return _event("control", ts, {"action": action, **more})
+
+
+def _event(kind: str, ts: int, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"event_id": f"e{next(_ids)}", "type": kind, "customer_id": "c", "ts": ts, **fields}
+
+
+def parsed(event: dict[str, Any]) -> Event:
+    """The event as the intake makes it."""
+    return parse(event["type"], orjson.dumps(event), latest_ms=None)
+
+
+def arrive(events: Iterable[dict[str, Any]], mark_ms: int | None = None) -> Iterator[Arrival]:
+    """Arrivals in the order given; offsets count up within each topic.
+
+    Args:
+        events: what arrives.
+        mark_ms: the mark of each; None = its own event time, as with the event clock.
+    """
+    offsets = Counter[str]()
+    for event in events:
+        source = f"{TOPIC[event['type']]}/0"
+        ts_ms = event_time_ms(event["ts"])
+        yield Arrival(parsed(event), source, offsets[source], ts_ms if mark_ms is None else mark_ms)
+        offsets[source] += 1
+
+
+def fold(
+    events: Iterable[dict[str, Any]], rules: Rules = RULES, *, live: bool = False, mark_ms: int | None = None
+) -> tuple[State, list[Change]]:
+    """State and changes of one customer's events, applied in one go."""
+    state = State()
+    changes, _ = step.on_events(state, list(arrive(events, mark_ms)), rules, live=live)
+    return state, changes
+
+
+def copy(state: State) -> State:
+    """A state of its own, by way of the stored form."""
+    return codec.decode(codec.encode(state))
+
+
+def document_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any]:
+    """The document evaluated at an instant; the state is left alone."""
+    state = copy(state)
+    step.on_wake(state, at_ms, rules)
+    return document.document(state, "c", max(at_ms, state.as_of_ms), 0, rules)
+
+
+def facts_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any]:
+    """The evaluated document without what depends on the path: version and every `since`."""
+    doc = document_at(state, at_ms, rules)
+    del doc["version"], doc["updated_at"]
+    doc["lifecycle"].pop("since", None)
+    for tag in doc["tags"].values():
+        del tag["since"]
+    return doc
+
+
+def told(changes: Sequence[Change]) -> list[tuple[str, Any, Any, int]]:
+    """Tag, old value, new value and instant of each change."""
+    return [(change.tag, change.old, change.new, change.at_ms) for change in changes]
