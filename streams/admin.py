@@ -3,7 +3,8 @@
 Blocking: never to be called on a worker's event loop.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from streams.store.contract import Unavailable
 from streams.topics import INPUT_TOPICS, TOPICS
 
 TIMEOUT_MS = 10_000
+HIGHWATER_S = 1.0  # longest wait for the first fetch of every partition
 
 
 class PartitionLag(NamedTuple):
@@ -125,14 +127,7 @@ def lag(config: Config) -> list[PartitionLag]:
         ]
         found = client.list_group_offsets({config.group: tps}) if tps else {}
         committed = found.get(config.group, found)
-    try:
-        consumer = KafkaConsumer(bootstrap_servers=config.brokers.split(","), request_timeout_ms=TIMEOUT_MS)
-        try:
-            ends = consumer.end_offsets(tps)
-        finally:
-            consumer.close()
-    except (KafkaError, OSError) as error:
-        raise Unavailable(f"broker {config.brokers} cannot be asked: {type(error).__name__}") from error
+    ends = _ends(config.brokers, tps)
     out = []
     for tp in tps:
         known = committed.get(tp)
@@ -143,3 +138,35 @@ def lag(config: Config) -> list[PartitionLag]:
             )
         )
     return out
+
+
+def _ends(brokers: str, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """Next offset of each partition: its high watermark, as a fetch tells it.
+
+    The embedded broker's answer to ListOffsets is too low, so it stands in only for a partition whose
+    fetch has not answered within `HIGHWATER_S`.
+    """
+    consumer = None
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=brokers.split(","),
+            request_timeout_ms=TIMEOUT_MS,
+            bootstrap_timeout_ms=TIMEOUT_MS,
+            fetch_max_wait_ms=50,
+            enable_auto_commit=False,
+        )
+        listed = consumer.end_offsets(tps) if tps else {}
+        consumer.assign(tps)
+        for tp in tps:
+            consumer.seek(tp, listed[tp])
+        deadline_s = time.monotonic() + HIGHWATER_S
+        unknown = set(tps)
+        while unknown and time.monotonic() < deadline_s:
+            consumer.poll(timeout_ms=50)
+            unknown = {tp for tp in unknown if consumer.highwater(tp) is None}
+        return {tp: max(listed[tp], consumer.highwater(tp) or 0) for tp in tps}
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"broker {brokers} cannot be asked: {type(error).__name__}") from error
+    finally:
+        if consumer is not None:
+            consumer.close()

@@ -54,10 +54,11 @@ class Ready(NamedTuple):
 class _Lane:
     """One partition: what is fetched and not yet applied, and how far it is."""
 
-    __slots__ = ("applied", "fetched", "highwater", "mark_ms", "newest_ms", "waiting")
+    __slots__ = ("applied", "fetched", "highwater", "mark_ms", "newest_ms", "starting", "waiting")
 
     def __init__(self, offset: int, mark_ms: int) -> None:
         self.applied = self.fetched = offset
+        self.starting = True
         self.highwater: int | None = None
         self.mark_ms = mark_ms  # everything up to here is applied
         self.newest_ms = mark_ms  # newest instant fetched
@@ -86,6 +87,7 @@ class Intake:
         self._future_limit_ms = future_limit_ms
         self._suffix = suffix
         self._lanes: dict[TopicPartition, _Lane] = {}
+        self.problems: list[str] = []  # for the caller to report, and clear
 
     def assign(self, positions: Mapping[TopicPartition, int], marks: Mapping[str, int]) -> None:
         """Start anew from these offsets; whatever was fetched before is void.
@@ -106,6 +108,7 @@ class Intake:
         topic, partition = tp
         kind, source, live, currency = INPUT_KINDS[topic], self.source(tp), self._live, self._currency
         latest_ms = None if self._future_limit_ms is None else now_ms + self._future_limit_ms
+        self._look_for_gap(tp, lane, records)
         append = lane.waiting.append
         newest_ms = lane.newest_ms
         what: Arrival | DeadLetter
@@ -126,11 +129,27 @@ class Intake:
         if records:
             lane.fetched = max(lane.fetched, records[-1].offset + 1)
 
+    def _look_for_gap(self, tp: TopicPartition, lane: _Lane, records: Sequence[Record]) -> None:
+        """The first records after a start should be the ones asked for."""
+        if records and lane.starting:
+            lane.starting = False
+            first = records[0].offset
+            if 0 < lane.fetched < first:
+                lost = f"records {lane.fetched} to {first - 1} of {self.source(tp)}"
+                self.problems.append(f"data gap: {lost} are not in Kafka any more and were never applied")
+
     def highwaters(self, highwaters: Iterable[tuple[TopicPartition, int | None]]) -> None:
         """Take in where the partitions end."""
         for tp, end in highwaters:
-            if end is not None and tp in self._lanes:
-                self._lanes[tp].highwater = end
+            lane = self._lanes.get(tp)
+            if end is None or lane is None:
+                continue
+            if end < lane.applied and lane.highwater != end:
+                self.problems.append(
+                    f"{self.source(tp)} ends at {end}, but {lane.applied} are applied: was the topic created "
+                    "anew? Then raise input_epoch"
+                )
+            lane.highwater = end
 
     def release(self) -> Ready:
         """What may be applied now; call `applied` once it is."""

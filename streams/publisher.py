@@ -1,7 +1,7 @@
 """The worker's one producer: tag changes and dead letters, idempotent, acknowledged by all replicas."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 
@@ -53,6 +53,7 @@ class Publisher:
             await self._producer.start()
             self._all = sorted(await self._producer.partitions_for(TAG_CHANGES))
         except (KafkaError, OSError) as error:
+            await self._producer.stop()
             raise Unavailable(f"no broker at {self._brokers}: {type(error).__name__}") from error
 
     async def stop(self) -> None:
@@ -82,23 +83,7 @@ class Publisher:
         for customer_id, values in changes:
             key = customer_id.encode()
             by_partition.setdefault(self._partition(key), []).extend((key, value) for value in values)
-        await self._all_acked(
-            [self._one_partition(partition, rows) for partition, rows in by_partition.items()]
-        )
-
-    async def _one_partition(self, partition: int, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        """Batches built by hand: a tenth of the cost of as many single sends."""
-        assert self._producer is not None
-        acks = []
-        batch = self._producer.create_batch()
-        for key, value in rows:
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                acks.append(await self._producer.send_batch(batch, TAG_CHANGES, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None)
-        if batch.record_count():
-            acks.append(await self._producer.send_batch(batch, TAG_CHANGES, partition=partition))
-        await asyncio.gather(*acks)
+        await self._publish(TAG_CHANGES, by_partition)
 
     async def dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Publish rejected records, without their payload unless configured.
@@ -106,12 +91,29 @@ class Publisher:
         Raises:
             Unavailable: some may be published; publishing all again is safe.
         """
+        rows = [(letter.topic.encode(), orjson.dumps(self._letter(letter))) for letter in letters]
+        await self._publish(DEAD_LETTER, {0: rows})
+
+    async def _publish(self, topic: str, rows: Mapping[int, Sequence[tuple[bytes, bytes]]]) -> None:
+        """Partition -> (key, value) in order; returns once all is acknowledged."""
+        try:
+            await asyncio.gather(*(self._one_partition(topic, p, some) for p, some in rows.items()))
+        except (KafkaError, OSError) as error:
+            raise Unavailable(f"broker did not acknowledge: {type(error).__name__}") from error
+
+    async def _one_partition(self, topic: str, partition: int, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """Batches built by hand: a tenth of the cost of as many single sends."""
         assert self._producer is not None
-        sends = []
-        for letter in letters:
-            value = orjson.dumps(self._letter(letter))
-            sends.append(await self._sent(self._producer.send(DEAD_LETTER, value=value)))
-        await self._all_acked(sends)
+        acks = []
+        batch = self._producer.create_batch()
+        for key, value in rows:
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                acks.append(await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None)
+        if batch.record_count():
+            acks.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*acks)
 
     def _letter(self, letter: DeadLetter) -> dict[str, object]:
         payload = letter.value or b""
@@ -127,18 +129,6 @@ class Publisher:
         if self._with_payload:
             out["payload"] = payload[:65_536].decode("utf-8", "backslashreplace")
         return out
-
-    async def _sent(self, send: object) -> object:
-        try:
-            return await send  # type: ignore[misc]
-        except (KafkaError, OSError) as error:
-            raise Unavailable(f"broker refused: {type(error).__name__}") from error
-
-    async def _all_acked(self, acks: Sequence[object]) -> None:
-        try:
-            await asyncio.gather(*acks)  # type: ignore[call-overload]
-        except (KafkaError, OSError) as error:
-            raise Unavailable(f"broker did not acknowledge: {type(error).__name__}") from error
 
     def _find_partition(self, key: bytes) -> int:
         return int(self._partitioner(key, self._all, self._all))

@@ -106,6 +106,9 @@ class Worker:
         for tp, records in batch.items():
             self._intake.feed(tp, records, now_ms)
         self._intake.highwaters(ends.items())
+        for problem in self._intake.problems:
+            log.error("%s", problem)
+        self._intake.problems.clear()
         ready = self._intake.release()
         if not ready.done:
             return True

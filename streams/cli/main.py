@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 
+from streams.cli.bench import bench
+from streams.cli.demo import demo
 from streams.cli.doctor import doctor
 from streams.cli.lag import lag
 from streams.cli.options import Context
 from streams.cli.read import export, get, tail
 from streams.cli.replay import replay
 from streams.cli.topics import topics
+from streams.cli.verify import verify
 from streams.cli.worker import worker
 
 
@@ -28,5 +31,5 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (worker, replay, get, tail, lag, export, topics, doctor):
+for command in (demo, worker, replay, get, tail, lag, export, verify, topics, doctor, bench):
     cli.add_command(command)

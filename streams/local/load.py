@@ -17,7 +17,7 @@ TOPIC_OF = {kind: topic for topic, kind in INPUT_KINDS.items()}
 
 
 async def produce(
-    brokers: str, rows: Iterable[tuple[str, bytes, bytes]], per_second: float | None = None
+    brokers: str, rows: Iterable[tuple[str, bytes, bytes | None]], per_second: float | None = None
 ) -> dict[tuple[str, int], int]:
     """Produce (topic, key, value) in order per partition.
 
@@ -29,7 +29,13 @@ async def produce(
     Returns:
         How many went to each (topic, partition), all acknowledged.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=0, max_batch_size=512 * 1024)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=brokers,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=512 * 1024,
+        max_request_size=8 << 20,
+    )
     try:
         await producer.start()
         partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in INPUT_KINDS}
@@ -60,7 +66,7 @@ class _Sender:
         self._open: dict[tuple[str, int], Any] = {}
         self._acks: list[Any] = []
 
-    async def add(self, topic: str, key: bytes, value: bytes) -> None:
+    async def add(self, topic: str, key: bytes, value: bytes | None) -> None:
         partition = self._known.get((topic, key))
         if partition is None:
             available = self._partitions[topic]

@@ -30,6 +30,7 @@ BUCKETS = 64
 BATCH = 4000
 FUTURE_MS = 300_000
 COMMIT_S = 1.0
+WAIT_S = 0.02  # how long a batch may take to fill up
 
 
 class Loop:
@@ -46,7 +47,7 @@ class Loop:
             {
                 "bootstrap.servers": brokers,
                 "acks": "all",
-                "linger.ms": 5,
+                "linger.ms": 20,
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 1_000_000,
             }
@@ -71,7 +72,7 @@ class Loop:
     def run(self) -> None:
         committed_s, dirty = time.monotonic(), False
         while self.running:
-            messages = self.consumer.consume(BATCH, 0.005)
+            messages = self.consumer.consume(BATCH, WAIT_S)
             if messages:
                 self.apply(messages)
                 dirty = True

@@ -35,8 +35,10 @@ def test_a_change_carries_the_attributes_that_cloudevents_requires() -> None:
 def test_the_data_by_hand() -> None:
     assert rendered()["data"] == {
         "customer_id": "c", "tag": "lifecycle", "seq": 4, "old": None, "new": "new", "rule": "lifecycle",
-        "rule_version": 1, "reason": {"orders": 1}, "cause": {"topic": "orders", "partition": 3, "offset": 17},
-        "profile_version": 9, "effective_at": "2023-11-15T00:00:00.000Z", "known_at": "2023-11-15T00:00:00.005Z",
+        "rule_version": 1, "reason": {"orders": 1},
+        "cause": {"topic": "orders", "partition": 3, "offset": 17},
+        "profile_version": 9, "effective_at": "2023-11-15T00:00:00.000Z",
+        "known_at": "2023-11-15T00:00:00.005Z",
     }  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from models.state import State
 
 RICH, _ = fold([
     order("a", T0, 12.5), order("b", T0 + DAY), order("a", T0 + 5, status="cancelled"),
-    click(T0 + 2 * DAY, "search"), click(T0 + 3 * DAY, "hover"), service(T0 + 4 * DAY, "return", refund_amount=3),
+    click(T0 + 2 * DAY, "search"), click(T0 + 3 * DAY, "hover"),
+    service(T0 + 4 * DAY, "return", refund_amount=3),
 ])  # fmt: skip
 
 

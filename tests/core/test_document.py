@@ -40,7 +40,8 @@ def test_a_document_by_hand() -> None:
             "clicks": 1, "last_click_at": "2023-11-15T01:00:00.000Z", "actions": {"search": 1},
             "windows": {f"{days}d": {"clicks": 1} for days in (7, 30, 90)},
         },
-        "service": {"contacts": 1, "complaints": 0, "returns": 1, "last_contact_at": "2023-11-16T00:00:00.000Z"},
+        "service": {"contacts": 1, "complaints": 0, "returns": 1,
+                    "last_contact_at": "2023-11-16T00:00:00.000Z"},
         "tags": {
             "lifecycle": {
                 "value": "new", "since": "2023-11-15T00:00:00.000Z", "rule": "lifecycle@1",

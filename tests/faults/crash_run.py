@@ -211,13 +211,21 @@ def check(fire: Fire, say: Callable[[str], None] = print) -> None:
     assert not apart, apart[:5]
 
 
-def within_contract(events: Iterable[Event]) -> list[Event]:
-    """Events without the repeated clicks that come after too many others of the customer to be known."""
+def within_contract(events: Iterable[Event], most: int = 400) -> list[Event]:
+    """At most so many events a customer, and no repeated click that comes after too many others.
+
+    Repeats are recognised within bounds (see ARCHITECTURE, "Bounds of one state"); the oracle has none.
+    """
+    counts: dict[str, int] = {}
     clicks: dict[str, dict[str, int]] = {}
     out = []
     for event in events:
+        customer = event["customer_id"]
+        counts[customer] = counts.get(customer, 0) + 1
+        if counts[customer] > most:
+            continue
         if event["type"] == "click":
-            mine = clicks.setdefault(event["customer_id"], {})
+            mine = clicks.setdefault(customer, {})
             first = mine.setdefault(event["event_id"], len(mine))
             if len(mine) - first > 32:  # half the promise: topics of one customer may be read apart
                 continue

@@ -23,7 +23,7 @@ from streams.local.simulate import disorder, synthetic
 Event = dict[str, Any]
 END = T0 + 900 * DAY
 BERLIN, BEIRUT = "Europe/Berlin", "Asia/Beirut"  # Beirut turns its clocks at midnight
-CEILING = 26_000  # bytes of the largest state there can be, on one partition of each topic
+CEILING = 24_000  # bytes of the largest state there can be, on one partition of each topic
 
 at = st.integers(T0, T0 + 500 * DAY) | st.integers(0, 500).map(lambda day: T0 + day * DAY)
 amount = st.none() | st.sampled_from([0, 1, 24.99, 25, 499.99, 500])
@@ -231,7 +231,7 @@ def test_a_state_comes_back_from_its_bytes_after_every_step(seed: int) -> None:
 
 @pytest.mark.slow
 def test_a_state_stays_below_a_fixed_size_however_much_one_customer_does(seed: int) -> None:
-    """The largest found after 100,000 events, about 20.6 kB; after the first 20,000 it no longer grows."""
+    """The largest found is 18.1 kB, 22 kB were every integer at its widest; after 20,000 it grows no more."""
     rng, state, sizes = random.Random(seed), State(), []
     for n in range(10):
         events = []
@@ -248,6 +248,5 @@ def test_a_state_stays_below_a_fixed_size_however_much_one_customer_does(seed: i
         arrivals = [one._replace(offset=one.offset + n * 10_000) for one in arrive(events)]
         step.on_events(state, arrivals, RULES, live=False)
         sizes.append(len(codec.encode(state)))
-    print(sizes)
     assert max(sizes) < CEILING
-    assert max(sizes[5:]) < 1.05 * max(sizes[:5])
+    assert max(sizes[5:]) < 1.03 * max(sizes[1:5])

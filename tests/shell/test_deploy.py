@@ -502,8 +502,10 @@ def wait_for(met: Callable[[], bool], timeout_s: float, *told: LocalProcess) -> 
 
 
 def events(seed: int, count: int) -> list[dict[str, Any]]:
+    """Orders and the like of the last year, of customers that no other seed has."""
     now_ms = int(time.time() * 1000)
-    return list(synthetic(seed, 60, count, now_ms - 400 * DAY_MS, now_ms - DAY_MS))
+    made = synthetic(seed, 60, count, now_ms - 400 * DAY_MS, now_ms - DAY_MS)
+    return [event | {"customer_id": f"{seed}-{event['customer_id']}"} for event in made]
 
 
 def send(address: str, batch: list[dict[str, Any]]) -> None:

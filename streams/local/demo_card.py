@@ -1,0 +1,99 @@
+"""One customer and everyone, for the demo's screen. Pure: documents and counts in, lines out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from models.money import SCALES
+from streams.local.demo_watch import Watch
+
+STAGE_STYLE = {"prospect": "white", "new": "bright_cyan", "active": "green", "reactivated": "bright_green",
+               "at_risk": "yellow", "dormant": "magenta", "lost": "red"}  # fmt: skip
+
+
+def rule(title: str, width: int) -> Text:
+    """A heading with a line behind it."""
+    return Text.assemble((f" {title} ", "bold"), ("─" * max(0, width - len(title) - 3), "dim"), " ")
+
+
+def card_lines(doc: dict[str, Any] | None, width: int) -> list[Text]:
+    """A customer in three lines."""
+    if doc is None:
+        return [Text(" (nobody yet)", "dim"), Text(), Text()]
+    rfm, stage = doc["rfm"], doc["lifecycle"]["stage"]
+    first = Text.assemble(" ", (doc["customer_id"], "bold"), "  ", (stage, STAGE_STYLE[stage]))
+    first.append(f" since {doc['lifecycle'].get('since', '')[:10]}", "dim")
+    if "segment" in rfm:
+        first.append("   ").append(rfm["segment"], "bold")
+        first.append(f"  r{rfm['r']} f{rfm['f']} m{rfm['m']}", "dim")
+    second = Text.assemble(" ", *_facts(doc), style="")
+    third = Text.assemble((" tags  ", "dim"), "  ".join(_tag_words(doc)))
+    for line in (first, second, third):
+        line.no_wrap = True
+        line.truncate(width, overflow="ellipsis")
+    return [first, second, third]
+
+
+def side_lines(watch: Watch, width: int, height: int) -> list[Text]:
+    """Right of the changes: a customer in full, and everyone by stage and segment."""
+    out = [rule("one customer", width), *_card(watch.card, width), Text(), rule("everyone by stage", width)]
+    out += [_count_line(s, watch.stages[s], watch.profiles, width, STAGE_STYLE[s]) for s in STAGE_STYLE]
+    out += [Text(), rule("everyone by segment", width)]
+    out += [_count_line(name, n, watch.profiles, width, "blue") for name, n in watch.segments.most_common()]
+    return out[:height]
+
+
+def _card(doc: dict[str, Any] | None, width: int) -> list[Text]:
+    if doc is None:
+        return [Text(" (nobody yet)", "dim")] + [Text()] * 8
+    rfm, stage = doc["rfm"], doc["lifecycle"]["stage"]
+    since = doc["lifecycle"].get("since", "")[:10]
+    rows: list[tuple[str, Text]] = [
+        ("customer", Text(doc["customer_id"], "bold")),
+        ("stage", Text.assemble((stage, STAGE_STYLE[stage]), (f"  since {since}", "dim"))),
+        ("segment", Text(rfm.get("segment", "-"), "bold")),
+        ("scores", Text.assemble(*(part for name in "rfm" for part in _dots(name, rfm.get(name, 0))))),
+        ("orders", Text(f"{rfm['frequency']:,}, {_money(rfm['net_minor'], rfm['currency'])} net")),
+        ("last", Text(rfm.get("last_order_at", "-")[:16].replace("T", " "))),
+        ("clicks", Text(f"{doc.get('engagement', {}).get('clicks', 0):,}")),
+        ("service", Text(f"{doc.get('service', {}).get('contacts', 0):,} contacts")),
+        (
+            "tags",
+            Text(", ".join(tag for tag in doc["tags"] if tag not in ("lifecycle", "rfm_segment")) or "-"),
+        ),
+    ]
+    lines = [Text.assemble((f" {name:<9}", "dim"), value, no_wrap=True) for name, value in rows]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _facts(doc: dict[str, Any]) -> Sequence[str]:
+    rfm = doc["rfm"]
+    facts = [f"{rfm['frequency']:,} orders", f"{_money(rfm['net_minor'], rfm['currency'])} net"]
+    if "last_order_at" in rfm:
+        facts.append(f"last {rfm['last_order_at'][:10]}")
+    facts.append(f"{doc.get('engagement', {}).get('clicks', 0):,} clicks")
+    facts.append(f"{doc.get('service', {}).get('contacts', 0):,} service contacts")
+    return [" · ".join(facts)]
+
+
+def _tag_words(doc: dict[str, Any]) -> list[str]:
+    return [name if tag["value"] is True else f"{name}={tag['value']}" for name, tag in doc["tags"].items()]
+
+
+def _dots(name: str, score: int) -> list[tuple[str, str]]:
+    return [(f"{name} ", "dim"), ("●" * score, "green"), ("○" * (5 - score) + "  ", "dim")]
+
+
+def _count_line(name: str, count: int, whole: int, width: int, style: str) -> Text:
+    cells = width - 29
+    full = -(-count * cells // whole) if whole else 0
+    bar = ("▇" * full).ljust(cells)
+    return Text.assemble(f" {name:<20}", (bar, style), f" {count:>6,}", no_wrap=True)
+
+
+def _money(minor: int, currency: str) -> str:
+    scale = SCALES[currency]
+    return f"{minor / scale:,.{len(str(scale)) - 1}f} {currency}"

@@ -1,0 +1,149 @@
+"""Live profiles against a second, independent computation from the raw events (`streams.oracle`).
+
+Every event is held in memory (`streams.recorded`): meant for test deployments, samples and incidents.
+
+Theory
+    A running deployment is never finished, so what a profile must be needs a cut. The watermarks are read
+    first, then the profiles, each with the offsets applied to it, then the topics. Of a customer's events
+    those count that are below the watermark of their partition, because the pipeline promised them, or
+    not above the offset in the profile, because it says so itself. What is neither is still on its way.
+    A profile that is already evaluated later than asked is compared at its own instant: events cannot be
+    taken out of it again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+from redis.exceptions import RedisError
+
+from models import codec, document, step
+from streams import exporter, keys
+from streams.config import Config
+from streams.oracle import OracleSettings, compare, recompute
+from streams.recorded import Fact, Facts
+from streams.store.contract import StoreError
+
+
+class Live(NamedTuple):
+    """What the store holds: watermarks, and customer -> (state bytes, stored document)."""
+
+    watermarks: dict[str, int]
+    profiles: dict[str, tuple[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What came out: customer -> differences, and what was compared how."""
+
+    compared: int = 0
+    pending: int = 0
+    later: int = 0
+    differences: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Differences in all customers."""
+        return sum(map(len, self.differences.values()))
+
+
+def read_live(config: Config) -> Live:
+    """Watermarks and every profile.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    client = exporter.connect(config.redis_url)
+    try:
+        stored = client.hgetall(keys.WATERMARKS).items()
+        marks = {source.decode(): int(value.partition(b":")[0] or 0) for source, value in stored}
+        profiles: dict[str, tuple[bytes, bytes]] = {}
+        ids = exporter.customer_ids(client, config.buckets)
+        for start in range(0, len(ids), exporter.CHUNK):
+            chunk = ids[start : start + exporter.CHUNK]
+            pipe = client.pipeline(transaction=False)
+            for cid in chunk:
+                pipe.hmget(keys.profile(keys.bucket(cid, config.buckets), cid), keys.STATE, keys.DOC)
+            found = zip(chunk, pipe.execute(), strict=True)
+            profiles |= {cid: (state or b"", doc or b"") for cid, (state, doc) in found}
+    except (RedisError, OSError) as error:
+        raise StoreError(f"the store does not answer: {type(error).__name__}") from error
+    finally:
+        client.close()
+    return Live(marks, profiles)
+
+
+def judge(config: Config, live: Live, facts: Facts, at_ms: int) -> Verdict:
+    """Compare everyone at an instant."""
+    verdict = Verdict()
+    for cid in sorted({*facts.by_customer, *live.profiles}):
+        found = _one(config, live, facts.by_customer.get(cid, []), cid, at_ms, verdict)
+        if found:
+            verdict.differences[cid] = found
+    return verdict
+
+
+def _one(config: Config, live: Live, facts: list[Fact], cid: str, at_ms: int, verdict: Verdict) -> list[str]:
+    blob, stored = live.profiles.get(cid, (b"", b""))
+    rules = config.rules()
+    try:
+        state = codec.decode(blob) if blob else None
+    except codec.CodecError as error:
+        return [f"(state): {error}"]
+    applied = state.offsets if state is not None else {}
+    counted = [fact.event for fact in facts if _due(fact, live.watermarks, applied)]
+    verdict.pending += len(facts) - len(counted)
+    if state is None:
+        wanted = recompute(counted, at_ms, settings=settings(config)).get(cid)
+        return [] if wanted is None else [f"(profile): {len(counted)} events ask for one, there is none"]
+    verdict.compared += 1
+    out = _damage(stored, document.document(state, cid, state.as_of_ms, 0, rules))
+    verdict.later += state.as_of_ms > at_ms
+    at_ms = max(at_ms, state.as_of_ms)
+    step.on_wake(state, at_ms, rules)
+    wanted = recompute(counted, at_ms, settings=settings(config)).get(cid)
+    if wanted is None:
+        return [*out, "(profile): no event explains it"]
+    return out + compare(wanted, document.document(state, cid, at_ms, 0, rules))
+
+
+def _due(fact: Fact, watermarks: Mapping[str, int], applied: Mapping[str, int]) -> bool:
+    source, offset, _ = fact
+    return not source or offset < watermarks.get(source, 0) or offset <= applied.get(source, -1)
+
+
+def _damage(stored: bytes, wanted: dict[str, Any]) -> list[str]:
+    """How the document that readers get differs from what the state says it is."""
+    try:
+        found = dict(_leaves(orjson.loads(stored)))
+    except orjson.JSONDecodeError:
+        return ["(doc): not JSON"]
+    every = dict(_leaves(wanted))
+    paths = [path for path in dict.fromkeys([*every, *found]) if path != "updated_at"]
+    return [
+        f"doc.{path}: {every.get(path, 'absent')!r} != {found.get(path, 'absent')!r}"
+        for path in paths
+        if every.get(path) != found.get(path)
+    ]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for name, inner in value.items():
+        yield from _leaves(inner, f"{path}.{name}" if path else name)
+
+
+def settings(config: Config) -> OracleSettings:
+    """The oracle's numbers of a deployment."""
+    names = (
+        "currency",
+        "zone",
+        "recency_edges_days",
+        "frequency_edges",
+        "monetary_edges_minor",
+        "high_value_minor",
+    )
+    return OracleSettings(**{name: getattr(config, name) for name in names})

@@ -1,0 +1,260 @@
+"""One promise, three stores: memory, Valkey and the oldest supported Redis."""
+
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+
+from streams.keys import bucket
+from streams.store.contract import Store, Stored, Write
+from streams.store.memory import MemoryStore
+from streams.store.redis_store import CALL_CUSTOMERS, RedisStore
+
+BUCKETS = 8
+MANY = [f"customer-{n}" for n in range(40)]
+NOTHING = Stored(b"", b"")
+REAL = [pytest.param(name, marks=pytest.mark.store) for name in ("valkey", "debian_redis")]
+_tokens = count(1)
+
+
+@pytest.fixture(params=["memory", *REAL])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """An empty store; the real ones are flushed before each test."""
+    if request.param == "memory":
+        yield MemoryStore(BUCKETS)
+        return
+    found = RedisStore(request.getfixturevalue(request.param).url, BUCKETS)
+    await found._client.flushall()
+    await found.adopt()
+    yield found
+    await found.close()
+
+
+def write(
+    cid: str,
+    expect: bytes = b"",
+    *,
+    state: bytes = b"\x01state",
+    wake_ms: int | None = None,
+    changes: Sequence[bytes] = (),
+) -> Write:
+    return Write(cid, expect, b"token-%d" % next(_tokens), state, b'{"doc":1}', wake_ms, changes)
+
+
+async def everything(store: Store, *ids: str) -> tuple[Any, ...]:
+    buckets = range(BUCKETS)
+    entries = await store.outbox(buckets, 100)
+    return (
+        await store.load(ids),
+        sorted(await store.due(buckets, 1 << 53, 100)),
+        sorted((entry.customer_id, list(entry.changes)) for entry in entries),
+    )
+
+
+# -- profiles ----------------------------------------------------------------------------------------------
+
+
+async def test_what_was_never_written_is_empty(store: Store) -> None:
+    assert await store.load(["a", "b"]) == {"a": NOTHING, "b": NOTHING}
+    assert await store.load([]) == {}
+
+
+async def test_a_new_profile_is_stored_under_its_token(store: Store) -> None:
+    first = write("a", state=b"\x01\x00\xff\r\n")
+    assert await store.commit([first]) == []
+    assert await store.load(["a", "b"]) == {"a": Stored(first.token, b"\x01\x00\xff\r\n"), "b": NOTHING}
+
+
+async def test_a_write_over_the_expected_token_replaces_the_state(store: Store) -> None:
+    first = write("a")
+    second = write("a", first.token, state=b"\x01second")
+    assert await store.commit([first]) == await store.commit([second]) == []
+    assert await store.load(["a"]) == {"a": Stored(second.token, b"\x01second")}
+
+
+@pytest.mark.parametrize("expect", [b"", b"somebody else's", b"token-"])
+async def test_a_stale_write_changes_nothing_at_all(store: Store, expect: bytes) -> None:
+    await store.commit([write("a", wake_ms=50, changes=[b"one"])])
+    before = await everything(store, "a")
+    assert await store.commit([write("a", expect, state=b"\x01x", wake_ms=7, changes=[b"two"])]) == ["a"]
+    assert await store.commit([write("a", expect, wake_ms=0)]) == ["a"]
+    assert await everything(store, "a") == before
+
+
+async def test_a_token_is_refused_where_there_is_no_profile(store: Store) -> None:
+    assert await store.commit([write("a", b"from before the loss", wake_ms=5)]) == ["a"]
+    assert await everything(store, "a") == ({"a": NOTHING}, [], [])
+
+
+async def test_a_repeated_commit_is_stale_and_counts_once(store: Store) -> None:
+    first = write("a", changes=[b"one"])
+    assert await store.commit([first]) == []
+    assert await store.commit([first]) == ["a"]  # as after a lost reply
+    assert (await everything(store, "a"))[2] == [("a", [b"one"])]
+
+
+async def test_of_two_customers_in_a_call_the_stale_one_alone_is_refused(store: Store) -> None:
+    pair = [cid for cid in MANY if bucket(cid, BUCKETS) == 3][:2]
+    await store.commit([write(pair[0], wake_ms=10)])
+    stale, good = write(pair[0], wake_ms=1, changes=[b"no"]), write(pair[1], wake_ms=20, changes=[b"yes"])
+    for batch in ([stale, good], [good]):
+        await store.commit(batch)
+    loaded, due, entries = await everything(store, *pair)
+    assert loaded[pair[1]].token == good.token
+    assert loaded[pair[0]].token not in (b"", stale.token)
+    assert (due, entries) == (sorted(pair), [(pair[1], [b"yes"])])
+
+
+async def test_the_stale_ones_of_many_buckets_come_back_by_name(store: Store) -> None:
+    taken = set(MANY[::3])
+    assert await store.commit([write(cid) for cid in taken]) == []
+    assert set(await store.commit([write(cid) for cid in MANY])) == taken
+    assert all(stored.token for stored in (await store.load(MANY)).values())
+
+
+async def test_more_customers_of_one_bucket_than_fit_one_call_are_all_stored(store: Store) -> None:
+    ids = [cid for n in range(5_000) if bucket(cid := f"n{n}", BUCKETS) == 5][: 2 * CALL_CUSTOMERS + 3]
+    first = [write(cid, state=cid.encode()) for cid in ids]
+    assert await store.commit(first) == []
+    assert await store.load(ids) == {one.customer_id: Stored(one.token, one.state) for one in first}
+    second = [write(one.customer_id, b"" if n % 100 == 99 else one.token) for n, one in enumerate(first)]
+    assert sorted(await store.commit(second)) == sorted(ids[99::100])
+
+
+@pytest.mark.parametrize("cid", ["客户 1", "{7}", "a:b}:{c", "x" * 128, "'\"\\$", "é"])
+async def test_any_customer_id_of_the_contract_is_a_customer_of_its_own(store: Store, cid: str) -> None:
+    await store.commit([write("plain")])
+    one = write(cid, wake_ms=5, changes=[b"x"])
+    assert await store.commit([one]) == []
+    assert await everything(store, cid) == ({cid: Stored(one.token, one.state)}, [cid], [(cid, [b"x"])])
+
+
+async def test_profiles_spread_over_the_buckets(store: Store) -> None:
+    await store.commit([write(cid, wake_ms=5) for cid in MANY])
+    by_bucket = [await store.due([b], 5, 100) for b in range(BUCKETS)]
+    assert sorted(cid for ids in by_bucket for cid in ids) == sorted(MANY)
+    assert all({bucket(cid, BUCKETS) for cid in ids} == {b} for b, ids in enumerate(by_bucket))
+
+
+# -- wake-ups ----------------------------------------------------------------------------------------------
+
+
+async def test_a_wake_up_is_set_kept_moved_and_removed(store: Store) -> None:
+    async def due_at() -> list[int]:
+        found = [at for at in (99, 100, 199, 200) if await store.due(range(BUCKETS), at, 9)]
+        return found[:1]
+
+    token, seen = b"", []
+    for wake_ms in (100, None, 200, 0, None):
+        one = write("a", token, wake_ms=wake_ms)
+        assert await store.commit([one]) == []
+        token = one.token
+        seen.append(await due_at())
+    assert seen == [[100], [100], [200], [], []]
+
+
+async def test_the_due_come_earliest_first_and_no_more_than_asked_for(store: Store) -> None:
+    ids = [cid for cid in MANY if bucket(cid, BUCKETS) == 3]
+    await store.commit([write(cid, wake_ms=1_700_000_000_000 - n) for n, cid in enumerate(ids)])
+    assert await store.due([3], 1_700_000_000_000, 2) == ids[::-1][:2]
+    assert await store.due([3], 1_700_000_000_000 - 1, 99) == ids[:0:-1]
+    assert await store.due([], 1_700_000_000_000, 2) == []
+
+
+# -- outbox ------------------------------------------------------------------------------------------------
+
+
+async def test_the_outbox_keeps_a_customer_s_changes_in_order_and_together(store: Store) -> None:
+    first = write("a", changes=[b'{"n":1}', b'{"n":2}'])
+    second = write("a", first.token)
+    third = write("a", second.token, changes=[b'{"n":3}'])
+    for one in (first, second, third):
+        await store.commit([one])
+    entries = await store.outbox(range(BUCKETS), 10)
+    assert [(e.bucket, e.customer_id, list(e.changes)) for e in entries] == [
+        (bucket("a", BUCKETS), "a", [b'{"n":1}', b'{"n":2}']),
+        (bucket("a", BUCKETS), "a", [b'{"n":3}']),
+    ]
+
+
+async def test_what_was_delivered_is_gone_and_the_rest_remains(store: Store) -> None:
+    await store.commit([write(cid, changes=[cid.encode()]) for cid in MANY])
+    entries = await store.outbox(range(BUCKETS), 100)
+    assert (len(entries), await store.outbox_size()) == (40, 40)
+    await store.delivered(entries[::2])
+    assert await store.outbox(range(BUCKETS), 100) == entries[1::2]
+    await store.delivered(entries)  # again, as after a lost reply
+    assert (await store.outbox(range(BUCKETS), 100), await store.outbox_size()) == ([], 0)
+
+
+async def test_the_outbox_gives_the_oldest_of_each_bucket_asked_for(store: Store) -> None:
+    for cid in MANY:
+        await store.commit([write(cid, changes=[b"x"])])
+    for b in range(BUCKETS):
+        own = [cid for cid in MANY if bucket(cid, BUCKETS) == b]
+        assert [entry.customer_id for entry in await store.outbox([b], 2)] == own[:2]
+
+
+# -- watermarks, clock, workers ----------------------------------------------------------------------------
+
+
+async def test_a_watermark_is_written_claimed_and_read(store: Store) -> None:
+    assert await store.watermark(1, {"orders/0": None}) == {"orders/0": None}
+    assert await store.watermarks() == {}
+    assert await store.watermark(1, {"orders/0": 7, "clicks/0": 0}) == {"orders/0": 7, "clicks/0": 0}
+    assert await store.watermark(2, {"orders/0": None}) == {"orders/0": 7}  # claimed, not moved
+    assert await store.watermarks() == {"orders/0": 7, "clicks/0": 0}
+    assert await store.watermark(2, {}) == {}
+
+
+async def test_an_older_generation_is_fenced_source_by_source(store: Store) -> None:
+    await store.watermark(5, {"orders/0": 7})
+    assert await store.watermark(4, {"orders/0": 9, "orders/1": 3}) == {"orders/1": 3}
+    assert await store.watermark(4, {"orders/0": None}) == {}
+    assert await store.watermarks() == {"orders/0": 7, "orders/1": 3}
+    assert await store.watermark(5, {"orders/0": 8}) == {"orders/0": 8}
+    assert await store.watermark(6, {"orders/0": 2}) == {"orders/0": 2}  # a rewind may take it back
+
+
+async def test_a_claim_fences_before_anything_was_written(store: Store) -> None:
+    await store.watermark(5, {"orders/0": None})
+    assert await store.watermark(4, {"orders/0": 1}) == {}
+
+
+async def test_a_group_created_anew_voids_newer_generations(store: Store) -> None:
+    await store.watermark(90, {"orders/0": 7})
+    assert await store.watermark(1, {"orders/0": None}, void_newer=True) == {"orders/0": 7}
+    assert await store.watermark(1, {"orders/0": 8}) == {"orders/0": 8}
+
+
+async def test_clock_reports_are_kept_by_source_and_replaced(store: Store) -> None:
+    assert await store.clock() == {}
+    await store.report_clock({"orders/0": (True, 1_700_000_000_000), "clicks/0": (False, 0)})
+    await store.report_clock({"clicks/0": (True, 5)})
+    await store.report_clock({})
+    assert await store.clock() == {"orders/0": (True, 1_700_000_000_000), "clicks/0": (True, 5)}
+
+
+async def test_a_worker_lives_until_its_time_is_over_or_it_retires(store: Store) -> None:
+    assert await store.heartbeat("b", 1_000, 100) == ["b"]
+    assert await store.heartbeat("a", 1_050, 100) == ["a", "b"]
+    assert await store.heartbeat("a", 1_100, 100) == ["a", "b"]
+    assert await store.heartbeat("a", 1_101, 100) == ["a"]
+    await store.heartbeat("b", 1_101, 100)
+    await store.retire("a")
+    assert await store.heartbeat("b", 1_102, 100) == ["b"]
+
+
+async def test_the_barrier_is_reached_exactly_where_the_server_can_say_so(store: Store) -> None:
+    await store.commit([write("a")])
+    assert await store.barrier(3.0) is store.durable
+
+
+async def test_a_store_with_data_is_known_again_and_keeps_its_epoch(store: Store) -> None:
+    await store.commit([write("a")])
+    epoch = store.epoch
+    assert epoch
+    assert await store.adopt() is True
+    assert store.epoch == epoch
+    assert (await store.load(["a"]))["a"].state
