@@ -15,6 +15,8 @@ from streams.topics import INPUT_KINDS
 
 HELD_MOST = 20_000  # records held back per partition before it is paused
 
+UNSEEN_MS = 200  # what was appended so recently may not have been fetched yet
+
 TopicPartition = tuple[str, int]
 
 
@@ -87,6 +89,7 @@ class Intake:
         self._future_limit_ms = future_limit_ms
         self._suffix = suffix
         self._lanes: dict[TopicPartition, _Lane] = {}
+        self._gaps: set[tuple[TopicPartition, int, int]] = set()
         self.problems: list[str] = []  # for the caller to report, and clear
 
     def assign(self, positions: Mapping[TopicPartition, int], marks: Mapping[str, int]) -> None:
@@ -102,13 +105,14 @@ class Intake:
         """Name of a partition inside profiles and watermarks."""
         return f"{tp[0]}/{tp[1]}{self._suffix}"
 
-    def feed(self, tp: TopicPartition, records: Sequence[Record], now_ms: int) -> None:
-        """Take in fetched records, ascending by offset."""
+    def feed(self, tp: TopicPartition, records: Sequence[Record], now_ms: int) -> bool:
+        """Take in fetched records, ascending by offset; False where they are not the ones to come next."""
         lane = self._lanes[tp]
+        if lane.starting and records and not self._is_next(tp, lane, records[0].offset):
+            return False
         topic, partition = tp
         kind, source, live, currency = INPUT_KINDS[topic], self.source(tp), self._live, self._currency
         latest_ms = None if self._future_limit_ms is None else now_ms + self._future_limit_ms
-        self._look_for_gap(tp, lane, records)
         append = lane.waiting.append
         newest_ms = lane.newest_ms
         what: Arrival | DeadLetter
@@ -128,15 +132,23 @@ class Intake:
         lane.newest_ms = newest_ms
         if records:
             lane.fetched = max(lane.fetched, records[-1].offset + 1)
+        return True
 
-    def _look_for_gap(self, tp: TopicPartition, lane: _Lane, records: Sequence[Record]) -> None:
-        """The first records after a start should be the ones asked for."""
-        if records and lane.starting:
-            lane.starting = False
-            first = records[0].offset
-            if 0 < lane.fetched < first:
+    def _is_next(self, tp: TopicPartition, lane: _Lane, first: int) -> bool:
+        """Whether the first records after a start are the ones asked for.
+
+        A fetch that was under way during the seek may bring later ones; applying those would skip what
+        lies between. So a gap is believed only when it is seen again after another seek.
+        """
+        lane.starting = False
+        gap = (tp, lane.fetched, first)
+        if first <= lane.fetched or gap in self._gaps:
+            if lane.fetched and first > lane.fetched:
                 lost = f"records {lane.fetched} to {first - 1} of {self.source(tp)}"
                 self.problems.append(f"data gap: {lost} are not in Kafka any more and were never applied")
+            return True
+        self._gaps.add(gap)
+        return False
 
     def highwaters(self, highwaters: Iterable[tuple[TopicPartition, int | None]]) -> None:
         """Take in where the partitions end."""
@@ -162,7 +174,7 @@ class Intake:
             taken = self._take(tp, lane, bounds)
             if not taken:
                 continue
-            hold_ms = self._hold(tp, bounds) if self._live else NO_LIMIT_MS
+            hold_ms = self._hold(tp) if self._live else NO_LIMIT_MS
             for at_ms, _, what in taken:
                 if type(what) is DeadLetter:
                     dead.append(what)
@@ -213,7 +225,7 @@ class Intake:
         out = {}
         for tp, lane in self._lanes.items():
             done = lane.applied_all()
-            out[self.source(tp)] = (done, now_ms if done and self._live else lane.mark_ms)
+            out[self.source(tp)] = (done, now_ms - UNSEEN_MS if done and self._live else lane.mark_ms)
         return out
 
     def _take(
@@ -237,14 +249,17 @@ class Intake:
         taken, lane.waiting = lane.waiting[:n], lane.waiting[n:]
         return taken
 
-    def _hold(self, tp: TopicPartition, holds: dict[int, int | None]) -> int:
+    def _hold(self, tp: TopicPartition) -> int:
         """Where the other topics of a partition number stand, as far as they lag."""
-        if tp[1] not in holds:
-            behind = [x.mark_ms for (_, p), x in self._lanes.items() if p == tp[1] and not x.fetched_all()]
-            holds[tp[1]] = min(behind, default=NO_LIMIT_MS)
-        hold = holds[tp[1]]
-        assert hold is not None
-        return hold
+        topic, number = tp
+        return min(
+            (
+                lane.mark_ms
+                for (other, p), lane in self._lanes.items()
+                if p == number and other != topic and not lane.fetched_all()
+            ),
+            default=NO_LIMIT_MS,
+        )
 
 
 def interleave(arrivals: list[Arrival]) -> list[Arrival]:

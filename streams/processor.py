@@ -70,6 +70,7 @@ class Processor:
         self._live = live
         self._dead_letter = dead_letter
         self._cache = Cache(cache_size)
+        self._tokens: list[bytes] = []
 
     def forget(self) -> None:
         """Drop the cache: a rewind or a rebalance made it doubtful."""
@@ -161,11 +162,13 @@ class Processor:
     ) -> Write | None:
         state = codec.decode(stored.state) if stored.state else State()
         wake_before_ms = state.wake_at_ms
-        applied_before = dict(state.offsets)
+        applied = state.offsets
+        if all(offset <= applied.get(source, -1) for _, source, offset, _ in arrivals):
+            return None
         decided, repeats = step.on_events(state, arrivals, self._rules, live=self._live)
         self.counts.repeats += repeats
-        if state.offsets == applied_before or not state.first_seen_ms:
-            return None  # all of it was applied before, or says nothing about a customer
+        if not state.first_seen_ms:
+            return None  # nothing yet that makes a customer
         return self._write(customer_id, stored, state, wake_before_ms, decided, known_ms)
 
     def _on_wake(self, customer_id: str, stored: Stored, now_ms: int, known_ms: int) -> Write | None:
@@ -192,12 +195,19 @@ class Processor:
         return Write(
             customer_id,
             stored.token,
-            token_bytes(TOKEN_BYTES),
+            self._token(),
             codec.encode(state),
             document.render(state, customer_id, state.as_of_ms, known_ms, self._rules),
             None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
             [changes.render(change, customer_id, state.version, epoch, known_ms) for change in decided],
         )
+
+    def _token(self) -> bytes:
+        """Random bytes, drawn from the system a thousand tokens at a time."""
+        if not self._tokens:
+            block = token_bytes(TOKEN_BYTES * 1000)
+            self._tokens = [block[i : i + TOKEN_BYTES] for i in range(0, len(block), TOKEN_BYTES)]
+        return self._tokens.pop()
 
     async def _until_done(self, ask: Callable[[], Awaitable[Any]], owned: Callable[[], bool] | None) -> Any:
         """Ask until it is answered. Every question here is safe to repeat."""

@@ -104,7 +104,8 @@ class Worker:
         era = self._era
         now_ms = int(time.time() * 1000)
         for tp, records in batch.items():
-            self._intake.feed(tp, records, now_ms)
+            if not self._intake.feed(tp, records, now_ms):
+                return False
         self._intake.highwaters(ends.items())
         for problem in self._intake.problems:
             log.error("%s", problem)

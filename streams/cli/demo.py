@@ -85,8 +85,9 @@ def _settings(config: Config) -> dict[str, Any]:
 @contextmanager
 def _stoppable() -> Iterator[ExitStack]:
     """What is entered into the stack is left in peace: SIGTERM acts like Ctrl-C, and a second one waits."""
-    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for sig in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with ExitStack() as parts:
             try:
@@ -111,7 +112,9 @@ def _run(
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     with console.status("Starting a broker and a store ...") if live else nullcontext() as status:
         folder = parts.enter_context(tempfile.TemporaryDirectory(prefix="profilestream-demo-"))
-        stack = parts.enter_context(LocalStack(Path(folder), settings))
+        stack = LocalStack(Path(folder), settings)
+        parts.callback(stack.stop)  # before it starts: Ctrl-C while it does must not leave half of it running
+        stack.start()
         stack.start_worker()
         if status is not None:
             status.update("Reading the events, while the worker starts ...")

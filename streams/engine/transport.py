@@ -87,10 +87,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         committed = await self._thread.committed(assignment)
         plain = {(tp.topic, tp.partition): offset for tp, offset in committed.items()}
         start = await self.handler.positions(plain, generation)
-        for tp in assignment:
-            if (tp.topic, tp.partition) in start:
-                self._thread.seek(tp, start[tp.topic, tp.partition])
-        self._committed_offset.update(committed)
+        # In the consumer's thread: a fetch that is being taken out there would move the position on.
+        await self.seek_wait({tp: start[tp.topic, tp.partition] for tp in assignment})
+        # Counted from the start, not from Kafka's offset: the watermark is to move up again after a rewind.
+        self._committed_offset.update({tp: start[tp.topic, tp.partition] or None for tp in assignment})
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:

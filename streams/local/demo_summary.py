@@ -46,7 +46,7 @@ def _totals(story: Story, feeder: Feeder, watch: Watch) -> Table:
         ("events", f"{feeder.sent:,}", simulated),
         ("profiles", f"{watch.profiles:,}", f"as of {clock(watch.instant_ms)} UTC, event time"),
         ("tag changes", f"{watch.changes:,}",
-         f"{causes['real']:,} caused by {real}{events}, {causes['time']:,} by time"),
+         f"{causes['real']:,} by {real}{events}, {causes['time']:,} by time"),
         ("dead letters", f"{watch.dead:,}", "rejected events, with their reason in topic dead-letter"
          if watch.dead else ""),
     ]  # fmt: skip
@@ -98,17 +98,17 @@ def directions(config: Config, story: Story, watch: Watch) -> RenderableType:
     """Commands for another terminal, with the running addresses."""
     me = program()
     customer = watch.recent[-1].customer_id if watch.recent else story.rows[-1].key.decode()
+    until_ms = -(-watch.instant_ms // 1000) * 1000  # a full second is shorter to type
     commands = [
         f"export PROFILESTREAM_BROKERS={config.brokers}",
         f"export PROFILESTREAM_REDIS_URL={config.redis_url}",
-        f"export PROFILESTREAM_CLOCK=event PROFILESTREAM_PARTITIONS={config.partitions}",
         f"{me} get {customer}",
         f"{me} tail --from-start --limit 20",
-        f"{me} export profiles.jsonl --as-of {iso(watch.instant_ms)}",
+        f"{me} export profiles.jsonl --as-of {iso(until_ms)[:19]}Z",
         f"{me} verify",
         f"{me} lag",
     ]
-    lines = [Text(f"   {command}", "cyan", no_wrap=True, overflow="ignore") for command in commands]
+    lines = [Text(f" {command}", "cyan", no_wrap=True, overflow="ignore") for command in commands]
     return Group(rule("it is still running: look around from another terminal", WIDTH), *lines)
 
 

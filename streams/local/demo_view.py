@@ -135,7 +135,7 @@ def change_line(seen: Seen, width: int) -> Text:
         value = seen.new if seen.kind == "gained" else seen.old
         what.append("" if value is True else str(value), _value_style(value))
     when = datetime.fromisoformat(seen.at)
-    who = set_cell_size(seen.customer_id, 6 if width < WIDE - _SIDE else 10)
+    who = set_cell_size(seen.customer_id, 6 if width < 90 else 12)
     left = Text.assemble(
         (f" {when:%d %b} ", "dim"),
         (f"{who} ", "bold"),

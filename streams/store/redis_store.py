@@ -125,11 +125,12 @@ class RedisStore(Store):
         buckets = list(buckets)
         pipe = self._client.pipeline(transaction=False)
         for b in buckets:
-            pipe.xrange(keys.outbox(b), count=limit)
+            # Through a function: the client would make a dictionary of every entry.
+            pipe.execute_command("FCALL_RO", "ps_outbox", 1, keys.outbox(b), limit)
         return [
-            Entry(b, entry_id, fields[b"c"].decode(), fields[b"e"].split(b"\n"))
+            Entry(b, entry_id, customer_id.decode(), changes.split(b"\n"))
             for b, found in zip(buckets, await self._ask(pipe.execute()), strict=True)
-            for entry_id, fields in found
+            for entry_id, (_, customer_id, _, changes) in found
         ]
 
     async def delivered(self, entries: Sequence[Entry]) -> None:

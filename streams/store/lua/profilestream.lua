@@ -53,6 +53,14 @@ local function commit(keys, args)
   return stale
 end
 
+-- ps_outbox: the oldest entries of an outbox.
+--   KEYS[1]     outbox stream
+--   ARGV[1]     at most so many
+--   Output      as XRANGE: entry id, then field, customer id, field, changes
+local function outbox(keys, args)
+  return redis.call('XRANGE', keys[1], '-', '+', 'COUNT', args[1])
+end
+
 -- ps_watermark: up to where the effects of each input partition are stored; fenced by group generation.
 --   KEYS[1]     watermarks hash
 --   ARGV[1]     generation of the caller
@@ -80,5 +88,6 @@ local function watermark(keys, args)
 end
 
 redis.register_function{function_name = 'ps_load', callback = load, flags = {'no-writes'}}
+redis.register_function{function_name = 'ps_outbox', callback = outbox, flags = {'no-writes'}}
 redis.register_function('ps_commit', commit)
 redis.register_function('ps_watermark', watermark)
