@@ -89,7 +89,18 @@ def create_topics(config: Config, append_time: bool = True) -> dict[str, str]:
                 out[spec.name] = "created"
             except TopicAlreadyExistsError:
                 out[spec.name] = "exists"
+        _wait_until_described(client)
     return out
+
+
+def _wait_until_described(client: Any) -> None:
+    """A broker answers a creation before it shows the topic; who starts next would not find it."""
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while time.monotonic() < deadline:
+        shown = {topic["name"] for topic in client.describe_topics() if topic.get("partitions")}
+        if all(spec.name in shown for spec in TOPICS):
+            return
+        time.sleep(0.05)
 
 
 def partition_counts(config: Config) -> dict[str, int]:

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -142,6 +144,7 @@ def _faust_app(config: Config, worker: Worker) -> Any:
         topic_allow_declare=False,
         table_standby_replicas=0,
         store="memory://",
+        datadir=str(Path(tempfile.gettempdir()) / "profilestream"),  # Faust makes one; we keep nothing there
         web_enabled=False,
         worker_redirect_stdouts=False,
     )

@@ -1,8 +1,8 @@
 """Records in, profiles and tag changes out: load, fold, commit, and fold again what was stale.
 
 Knows neither Faust nor Redis: the engine hands it events, the store keeps its promise. The way of
-an event is `apply` -> `_fold_and_commit` -> `step.on_events` -> `Store.commit`. Nothing here raises for data; a
-store that does not answer is asked again until it does or the caller's lease on the partitions is over.
+an event is `apply` -> `_fold_and_commit` -> `step.on_events` -> `Store.commit`. Nothing here raises for
+data; a store that does not answer is asked again until it does or the partitions are no longer ours.
 """
 
 import asyncio

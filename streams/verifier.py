@@ -23,7 +23,7 @@ from streams import exporter, keys
 from streams.config import Config
 from streams.oracle import OracleSettings, compare, recompute
 from streams.recorded import Fact, Facts
-from streams.store.contract import StoreError
+from streams.store.contract import StoreError, StoreUnfit
 
 
 class Live(NamedTuple):
@@ -53,9 +53,16 @@ def read_live(config: Config) -> Live:
 
     Raises:
         StoreError: the store does not answer.
+        StoreUnfit: it belongs to a deployment with another number of buckets.
     """
     client = exporter.connect(config.redis_url)
     try:
+        buckets = client.hget(keys.META, "buckets")
+        if buckets is not None and int(buckets) != config.buckets:
+            filled = (
+                f"the store was filled with {int(buckets)} buckets, the configuration says {config.buckets}"
+            )
+            raise StoreUnfit(filled)
         stored = client.hgetall(keys.WATERMARKS).items()
         marks = {source.decode(): int(value.partition(b":")[0] or 0) for source, value in stored}
         profiles: dict[str, tuple[bytes, bytes]] = {}

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
-from streams.intake import Intake, Record, TopicPartition
+from streams.intake import Intake, Ready, Record, TopicPartition
 from streams.processor import Abandoned, Processor
 from streams.store.contract import Store, StoreError, StoreRestarted
 
@@ -101,18 +101,26 @@ class Worker:
             return True  # the seek of the new generation is still to come
         if self._store.replaced:  # found out by timers, relay or commit: an idle worker must rewind too
             return False
-        era = self._era
+        return self._take_in(batch, ends) and await self._apply(self._intake.release())
+
+    def _take_in(
+        self,
+        batch: Mapping[TopicPartition, Sequence[Record]],
+        ends: Mapping[TopicPartition, int | None],
+    ) -> bool:
         now_ms = int(time.time() * 1000)
-        for tp, records in batch.items():
-            if not self._intake.feed(tp, records, now_ms):
-                return False
+        in_order = all([self._intake.feed(tp, records, now_ms) for tp, records in batch.items()])
         self._intake.highwaters(ends.items())
         for problem in self._intake.problems:
             log.error("%s", problem)
         self._intake.problems.clear()
-        ready = self._intake.release()
+        return in_order
+
+    async def _apply(self, ready: Ready) -> bool:
+        """False asks for a rewind."""
         if not ready.done:
             return True
+        era = self._era
         try:
             await self._processor.apply(ready, lambda: self._era == era)
         except StoreRestarted:

@@ -21,9 +21,8 @@ def lag(context: Context, as_json: bool, most: int | None) -> None:
     else:
         for row in rows:
             committed = "-" if row.committed is None else str(row.committed)
-            click.echo(
-                f"{row.topic}/{row.partition:<4} committed {committed:>10}  end {row.end:>10}  lag {row.lag:>8}"
-            )
+            name = f"{row.topic}/{row.partition}"
+            click.echo(f"{name:12} committed {committed:>10}  end {row.end:>10}  lag {row.lag:>8}")
         click.echo(f"total lag {total}")
     if most is not None and total > most:
         raise SystemExit(2)

@@ -80,8 +80,8 @@ def _embedded(
         for name in ("partitions", "buckets", "zone", "currency", "recency_edges_days", "frequency_edges",
                      "monetary_edges_minor", "high_value_minor", "poll_records", "cache_profiles")
     }  # fmt: skip
-    settings |= {"clock": "event", "clock_until": iso(at_ms), "commit_interval_s": 0.3, "relay_durable": False,
-                 "log_level": "warning"}  # fmt: skip
+    settings |= {"clock": "event", "clock_until": iso(at_ms), "log_level": "warning"}
+    settings |= {"commit_interval_s": 0.3, "relay_durable": False}  # nothing of it outlives the command
     with (
         tempfile.TemporaryDirectory(prefix="profilestream-") as folder,
         LocalStack(Path(folder), settings) as stack,

@@ -98,14 +98,14 @@ def directions(config: Config, story: Story, watch: Watch) -> RenderableType:
     """Commands for another terminal, with the running addresses."""
     me = program()
     customer = watch.recent[-1].customer_id if watch.recent else story.rows[-1].key.decode()
-    until_ms = -(-watch.instant_ms // 1000) * 1000  # a full second is shorter to type
+    until = f"{iso(-(-watch.instant_ms // 1000) * 1000)[:19]}Z"  # the next full second: shorter
     commands = [
         f"export PROFILESTREAM_BROKERS={config.brokers}",
         f"export PROFILESTREAM_REDIS_URL={config.redis_url}",
         f"{me} get {customer}",
         f"{me} tail --from-start --limit 20",
-        f"{me} export profiles.jsonl --as-of {iso(until_ms)[:19]}Z",
-        f"{me} verify",
+        f"{me} export profiles.jsonl --as-of {until}",
+        f"{me} verify --as-of {until}",
         f"{me} lag",
     ]
     lines = [Text(f" {command}", "cyan", no_wrap=True, overflow="ignore") for command in commands]

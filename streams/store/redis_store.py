@@ -1,8 +1,8 @@
 """The store on Redis or Valkey: one function call a bucket, and a server that is known by its identity.
 
 A restart or fail-over is noticed before anything is written: another server means another connection,
-and every new connection compares run id and replication id with the adopted ones. So no worker ever writes a profile it
-computed from what a server forgot.
+and every new connection compares run id and replication id with the adopted ones. So no worker
+ever writes a profile it computed from what a server forgot.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence

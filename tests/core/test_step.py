@@ -54,10 +54,11 @@ def test_a_control_event_moves_the_offset_and_nothing_else() -> None:
 @pytest.mark.parametrize("make", [lambda: order("a", T0, 9), lambda: service(T0, "refund", refund_amount=3)])
 def test_the_same_event_thirty_days_later_is_a_repeat_and_changes_no_fact(make: Any) -> None:
     first = make()
-    between = [click(T0 + day * DAY) for day in range(1, 31)]
+    # Each new event lets go of those that may be forgotten: this one is not among them.
+    between = [order("z", T0 + 30 * DAY, 1), service(T0 + 30 * DAY)]
     once, _ = fold([first, *between])
     twice, _ = fold([first, *between])
-    assert applied(twice, [one(first, 1, mark_ms=T0 + 30 * DAY)]) == ([], 1)
+    assert applied(twice, [one(first, 2, mark_ms=T0 + 30 * DAY)]) == ([], 1)
     assert facts_at(twice, T0 + 31 * DAY) == facts_at(once, T0 + 31 * DAY)
 
 
@@ -126,6 +127,8 @@ def test_an_overdue_wake_up_fires_at_its_own_instant_whoever_comes_late() -> Non
 
 def test_an_event_at_the_instant_of_a_wake_up_comes_after_it() -> None:
     state, _ = fold([click(T0)])
+    step.on_wake(state, T0 + 30 * DAY - 1, RULES)
+    assert state.wake_at_ms == T0 + 30 * DAY
     found, _ = applied(state, [one(click(T0 + 30 * DAY), 1)])
     assert found == [(*ACTIVE_LEFT, T0 + 30 * DAY), ("active_30d", None, True, T0 + 30 * DAY)]
 

@@ -216,6 +216,12 @@ def test_what_cannot_work_is_said_in_one_sentence(
     assert not done.stdout
 
 
+def test_another_number_of_buckets_is_one_sentence(stack: LocalStack) -> None:
+    done = run("--redis-url", stack.config.redis_url, "verify", PROFILESTREAM_BUCKETS="8")
+    assert done.returncode == 1
+    assert done.stderr == ("profilestream: the store was filled with 64 buckets, the configuration says 8\n")
+
+
 def test_verify_without_a_broker_is_one_sentence(stack: LocalStack) -> None:
     done = run("--brokers", NOWHERE, "--redis-url", stack.config.redis_url, "verify")
     assert done.returncode == 1

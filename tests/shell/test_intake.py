@@ -52,7 +52,7 @@ def times(ready: Ready) -> list[int]:
 
 # -- event time --------------------------------------------------------------------------------------------
 
-lanes = st.lists(st.integers(0, 200), unique=True, max_size=24).flatmap(
+lanes = st.lists(st.integers(0, 30), unique=True, max_size=24).flatmap(
     lambda ts: st.tuples(*(st.sampled_from((ORDERS, CLICKS, SERVICE)) for _ in ts)).map(
         lambda owners: [(owner, at) for owner, at in zip(owners, ts, strict=True)]
     )
@@ -104,6 +104,15 @@ def test_a_record_waits_while_another_topic_may_bring_an_earlier_one() -> None:
     assert times(applied(found)) == [10, 20]
     found.highwaters([(ORDERS, 2), (CLICKS, 1)])
     assert times(applied(found)) == [30]
+
+
+def test_a_record_is_released_when_the_others_reached_its_instant_and_not_a_millisecond_before() -> None:
+    found = intake(ORDERS, CLICKS)
+    found.feed(ORDERS, records([order("a", T0 + 10, 1), order("b", T0 + 99, 1)]), NOW)
+    found.feed(CLICKS, records([click(T0 + 9)]), NOW)
+    assert times(applied(found)) == [9]
+    found.feed(CLICKS, records([click(T0 + 10)], first=1), NOW)
+    assert times(applied(found)) == [10, 10]
 
 
 def test_partition_numbers_do_not_wait_for_one_another() -> None:
