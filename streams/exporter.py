@@ -9,21 +9,17 @@ from kafka import KafkaConsumer, TopicPartition
 from models import codec, document, step
 from models.rules import Rules
 from streams import keys
-from streams.store.contract import StoreError
+from streams.store.contract import StoreError, StoreUnfit
 from streams.topics import DEAD_LETTER
 
 CHUNK = 500  # profiles in one round trip
 
 
-def customer_ids(client: Any, buckets: int) -> list[str]:
+def customer_ids(client: Any) -> list[str]:
     """Every customer that has a profile, sorted; found by SCAN, so the server stays responsive."""
-    prefixes = [f"ps:profile:{{{b}}}:" for b in range(buckets)]
-    out = []
-    for key in client.scan_iter("ps:profile:*", count=2000):
-        b, _, customer_id = key.decode().removeprefix("ps:profile:{").partition("}:")
-        if prefixes[int(b)]:
-            out.append(customer_id)
-    return sorted(out)
+    found = client.scan_iter("ps:profile:*", count=2000)
+    ids = (key.decode().removeprefix("ps:profile:").partition(":")[2] for key in found)
+    return sorted(ids)
 
 
 def documents(
@@ -52,17 +48,24 @@ def documents(
             yield cid, document.document(state, cid, max(at_ms, state.as_of_ms), updated_ms, rules)
 
 
-def connect(url: str) -> Any:
+def connect(url: str, buckets: int | None = None) -> Any:
     """A blocking client that has answered once.
+
+    Args:
+        url: of the store.
+        buckets: how many the configuration says there are; None = do not compare.
 
     Raises:
         StoreError: it does not answer.
+        StoreUnfit: it was filled with another number of buckets; reading would miss customers.
     """
     client = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=30)
     try:
-        client.ping()
+        stored = client.hget(keys.META, "buckets")
     except (redis.RedisError, OSError) as error:
         raise StoreError(f"the store does not answer: {type(error).__name__}") from error
+    if buckets is not None and stored is not None and int(stored) != buckets:
+        raise StoreUnfit(f"the store has {int(stored)} buckets, the configuration says {buckets}")
     return client
 
 

@@ -66,7 +66,7 @@ def read_live(config: Config) -> Live:
         stored = client.hgetall(keys.WATERMARKS).items()
         marks = {source.decode(): int(value.partition(b":")[0] or 0) for source, value in stored}
         profiles: dict[str, tuple[bytes, bytes]] = {}
-        ids = exporter.customer_ids(client, config.buckets)
+        ids = exporter.customer_ids(client)
         for start in range(0, len(ids), exporter.CHUNK):
             chunk = ids[start : start + exporter.CHUNK]
             pipe = client.pipeline(transaction=False)

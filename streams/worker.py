@@ -109,7 +109,7 @@ class Worker:
         ends: Mapping[TopicPartition, int | None],
     ) -> bool:
         now_ms = int(time.time() * 1000)
-        in_order = all([self._intake.feed(tp, records, now_ms) for tp, records in batch.items()])
+        in_order = all(self._intake.feed(tp, records, now_ms) for tp, records in batch.items())
         self._intake.highwaters(ends.items())
         for problem in self._intake.problems:
             log.error("%s", problem)

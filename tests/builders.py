@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -65,6 +65,22 @@ def arrive(events: Iterable[dict[str, Any]], mark_ms: int | None = None) -> Iter
         ts_ms = event_time_ms(event["ts"])
         yield Arrival(parsed(event), source, offsets[source], ts_ms if mark_ms is None else mark_ms)
         offsets[source] += 1
+
+
+class Rec(NamedTuple):
+    """A record as a Kafka client hands it out."""
+
+    offset: int
+    timestamp: int
+    value: bytes | None
+
+
+def records(events: Sequence[dict[str, Any]], first: int = 0, timestamp: int | None = None) -> list[Rec]:
+    """Records of these events from an offset on, appended at a given instant or at their own."""
+    return [
+        Rec(first + n, event["ts"] if timestamp is None else timestamp, orjson.dumps(event))
+        for n, event in enumerate(events)
+    ]
 
 
 def fold(

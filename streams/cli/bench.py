@@ -52,7 +52,7 @@ def bench(events: int, seed: int, as_json: bool) -> None:
         ends = asyncio.run(load.produce(stack.config.brokers, load.rows(lines, lambda _: True)))
         client = exporter.connect(stack.config.redis_url)
         result = _measure(client, stack.start_worker(), sum(ends.values()))
-        result["profiles"] = len(exporter.customer_ids(client, stack.config.buckets))
+        result["profiles"] = len(exporter.customer_ids(client))
         result["dead_letters"] = exporter.dead_letters(stack.config.brokers)
         info = client.info("server")
         client.close()

@@ -25,7 +25,7 @@ from streams.topics import TAG_CHANGES
 def get(context: Context, customer_id: str, as_json: bool) -> None:
     """Print the profile of CUSTOMER_ID, read the way any client reads it: one HGET."""
     config = context.config()
-    client = exporter.connect(config.redis_url)
+    client = exporter.connect(config.redis_url, config.buckets)
     doc = client.hget(keys.profile(keys.bucket(customer_id, config.buckets), customer_id), keys.DOC)
     if doc is None:
         raise click.ClickException(f"customer '{customer_id}' is not known")
@@ -41,9 +41,9 @@ def export(context: Context, out: Path, kind: str, as_of: str | None) -> None:
     """Write every profile to OUT, one a line, sorted by customer."""
     config = context.config()
     now_ms = int(time.time() * 1000)
-    client = exporter.connect(config.redis_url)
+    client = exporter.connect(config.redis_url, config.buckets)
     at_ms = instant_ms(as_of) if as_of else now_ms
-    ids = exporter.customer_ids(client, config.buckets)
+    ids = exporter.customer_ids(client)
     found = exporter.documents(client, ids, config.buckets, config.rules(), at_ms, now_ms)
     count = (write_jsonl if kind == "jsonl" else write_csv)(out, (doc for _, doc in found))
     click.echo(f"{count} profiles written to {out}")
@@ -103,6 +103,7 @@ def tail(
             TAG_CHANGES,
             bootstrap_servers=config.brokers.split(","),
             auto_offset_reset="earliest" if from_start else "latest",
+            bootstrap_timeout_ms=10_000,
         )
         for record in consumer:
             data = orjson.loads(record.value)["data"]

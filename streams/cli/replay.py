@@ -93,7 +93,7 @@ def _embedded(
         client = exporter.connect(stack.config.redis_url)
         wait_settled(client, stack.config.buckets, ends, at_ms, processes)
         settled = time.monotonic()
-        ids = exporter.customer_ids(client, stack.config.buckets)
+        ids = exporter.customer_ids(client)
         if out is not None:
             now_ms = int(time.time() * 1000)
             rules = stack.config.rules()

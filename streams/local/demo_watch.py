@@ -171,7 +171,7 @@ class Watch:
     def _population(self) -> None:
         buckets = self._config.buckets
         try:
-            ids = exporter.customer_ids(self._client, buckets)
+            ids = exporter.customer_ids(self._client)
         except (RedisError, OSError) as error:
             raise _silent(error) from error
         pipe = self._client.pipeline(transaction=False)

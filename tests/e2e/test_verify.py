@@ -74,7 +74,7 @@ def verify(stack: LocalStack, *args: str, clock: str = "event") -> tuple[int, di
 def tampered(stack: LocalStack) -> Iterator[tuple[str, str, Any]]:
     """A customer, its key and a client; the profile is put back afterwards."""
     client = exporter.connect(stack.config.redis_url)
-    customer = exporter.customer_ids(client, stack.config.buckets)[0]
+    customer = exporter.customer_ids(client)[0]
     key = keys.profile(keys.bucket(customer, stack.config.buckets), customer)
     before = client.hgetall(key)
     yield customer, key, client

@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from kafka import KafkaConsumer, TopicPartition
@@ -59,7 +59,7 @@ class Fire:
         self.ends: dict[tuple[str, int], int] = {}
         self._workers = workers
 
-    def __enter__(self) -> "Fire":
+    def __enter__(self) -> Self:
         self.stack.start()
         for _ in range(self._workers):
             self.stack.start_worker()
@@ -103,7 +103,10 @@ class Fire:
         victim.signal(signal.SIGCONT)
 
     def settle(self) -> None:
-        """Wait until all is applied, fired and published. A worker that ended is started again, as a supervisor would."""
+        """Wait until all is applied, fired and published.
+
+        A worker that ended is started again, as a supervisor would.
+        """
         restarts = 0
         client = exporter.connect(self.stack.store.url)
         deadline = time.monotonic() + 180
@@ -126,7 +129,7 @@ class Fire:
         """Every way in which a profile differs from the oracle."""
         config = self.stack.config
         client = exporter.connect(config.redis_url)
-        ids = exporter.customer_ids(client, config.buckets)
+        ids = exporter.customer_ids(client)
         found = dict(exporter.documents(client, ids, config.buckets, config.rules(), self.at_ms, 0))
         expected = recompute(self.sent, self.at_ms, settings=OracleSettings())
         out = [
@@ -155,7 +158,7 @@ class Fire:
         config = self.stack.config
         client = exporter.connect(config.redis_url)
         out = {}
-        for cid in exporter.customer_ids(client, config.buckets):
+        for cid in exporter.customer_ids(client):
             from streams import keys
 
             doc = orjson.loads(client.hget(keys.profile(keys.bucket(cid, config.buckets), cid), keys.DOC))
@@ -204,7 +207,8 @@ def check(fire: Fire, say: Callable[[str], None] = print) -> None:
     held = fire.held()
     apart = [cid for cid in held if held[cid] != tags.get(cid, {})]
     say(
-        f"events {len(fire.sent)}  profiles {len(held)}  differences {len(differences)}  tag changes {len(changes)}  "
+        f"events {len(fire.sent)}  profiles {len(held)}  differences {len(differences)}  "
+        f"tag changes {len(changes)}  "
         f"repeats {repeats}  broken promises {len(broken)}  folded topic unlike tags {len(apart)}"
     )
     assert not differences, differences[:5]

@@ -1,10 +1,8 @@
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
 import pytest
-from builders import HOUR, T0, click, order, parsed, service
+from builders import HOUR, T0, Rec, click, order, parsed, records, service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,21 +13,6 @@ from streams.intake import Intake, Ready, interleave
 ORDERS, CLICKS, SERVICE = ("orders", 0), ("clicks", 0), ("service", 0)
 OTHER = ("clicks", 1)
 NOW = T0 + 1_000 * HOUR
-
-
-class Rec(NamedTuple):
-    """A record as a Kafka client hands it out."""
-
-    offset: int
-    timestamp: int
-    value: bytes | None
-
-
-def records(events: Sequence[dict[str, Any]], first: int = 0, timestamp: int | None = None) -> list[Rec]:
-    return [
-        Rec(first + n, event["ts"] if timestamp is None else timestamp, orjson.dumps(event))
-        for n, event in enumerate(events)
-    ]
 
 
 def intake(
@@ -160,6 +143,13 @@ def test_live_a_lagging_topic_holds_the_marks_of_its_partition_number_and_of_no_
     assert ready.arrivals["d"][0].mark_ms == NOW
 
 
+def test_live_a_topic_does_not_hold_itself_back() -> None:
+    found = intake(ORDERS, CLICKS, live=True)
+    found.highwaters([(ORDERS, 500), (CLICKS, 0)])
+    found.feed(ORDERS, records([order("a", T0, 1)], timestamp=NOW - HOUR), NOW)
+    assert applied(found).arrivals["c"][0].mark_ms == NOW - HOUR
+
+
 def test_live_a_mark_below_the_hold_stays_as_it_is() -> None:
     found = intake(ORDERS, CLICKS, live=True, marks={"clicks/0": NOW - HOUR})
     found.highwaters([(ORDERS, 1), (CLICKS, 500)])
@@ -179,7 +169,8 @@ def test_what_one_customer_did_in_two_topics_is_applied_by_event_time(live: bool
 def test_a_report_is_the_clock_where_all_is_applied_and_the_last_mark_elsewhere() -> None:
     found = intake(ORDERS, CLICKS, live=True, marks={"clicks/0": T0 + 5})
     found.highwaters([(ORDERS, 0), (CLICKS, 2)])
-    assert found.report(NOW) == {"orders/0": (True, NOW), "clicks/0": (False, T0 + 5)}
+    just_now = NOW - module.UNSEEN_MS  # what was appended since may not have been fetched
+    assert found.report(NOW) == {"orders/0": (True, just_now), "clicks/0": (False, T0 + 5)}
     found.feed(CLICKS, records([click(T0 + 8)]), NOW)
     ready = found.release()
     assert found.report(NOW)["clicks/0"] == (False, T0 + 5)  # released is not applied
@@ -211,6 +202,34 @@ def test_records_before_the_assigned_offset_are_skipped() -> None:
     found.feed(ORDERS, records([order(f"o{n}", T0 + n, 1) for n in range(4)]), NOW)
     assert times(found.release()) == [2, 3]
     assert found.offset(ORDERS) == 2  # until they are applied
+
+
+def test_a_gap_after_a_start_is_believed_only_when_it_is_seen_again() -> None:
+    found = intake(live=True)
+    rows = records([order("a", T0, 1)], first=7)
+    for believed in (False, True):  # the first may be a fetch that was under way during the seek
+        found.assign({ORDERS: 5}, {})
+        assert found.feed(ORDERS, rows, NOW) is believed
+        assert len(times(found.release())) == believed
+    (problem,) = found.problems
+    assert "records 5 to 6 of orders/0" in problem
+
+
+def test_a_new_deployment_on_a_topic_whose_first_records_are_gone_has_lost_nothing() -> None:
+    found = intake(live=True)
+    for _ in range(2):
+        found.assign({ORDERS: 0}, {})
+        taken = found.feed(ORDERS, records([order("a", T0, 1)], first=900), NOW)
+    assert (taken, found.problems) == (True, [])
+
+
+def test_an_end_before_what_is_applied_is_reported_once() -> None:
+    found = intake(live=True)
+    found.assign({ORDERS: 50}, {})
+    for end in (50, 3, 3):
+        found.highwaters([(ORDERS, end)])
+    (problem,) = found.problems
+    assert "orders/0 ends at 3, but 50 are applied" in problem
 
 
 def test_a_new_assignment_voids_what_was_fetched() -> None:

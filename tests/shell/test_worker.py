@@ -1,10 +1,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
 import pytest
-from builders import RULES, T0, click
+from builders import RULES, T0, click, records
 
 from streams import worker as module
 from streams.intake import DeadLetter, Intake
@@ -15,14 +14,6 @@ from streams.worker import DataLost, Worker
 
 CLICKS, OTHER = ("clicks", 0), ("clicks", 1)
 Offsets = dict[tuple[str, int], int | None]
-
-
-class Rec(NamedTuple):
-    """A record as a Kafka client hands it out."""
-
-    offset: int
-    timestamp: int
-    value: bytes | None
 
 
 class Store(MemoryStore):
@@ -78,7 +69,7 @@ class Bench:
         self.worker = Worker(self.store, self.intake, self.processor, rebuild=rebuild, outbox_limit=10)
 
     async def poll(self, first: int, n: int, generation: int = 1) -> bool:
-        rows = [Rec(k, T0 + k, orjson.dumps(click(T0 + k))) for k in range(first, first + n)]
+        rows = records([click(T0 + k) for k in range(first, first + n)], first)
         return await self.worker.poll({CLICKS: rows}, {CLICKS: first + n}, generation)
 
 
@@ -183,6 +174,15 @@ async def test_a_restarted_store_asks_for_a_rewind_and_nothing_is_done(bench: Be
     await bench.worker.positions({CLICKS: None}, 1)
     assert await bench.poll(0, 3)
     assert bench.worker.done() == {CLICKS: 3}
+
+
+async def test_records_that_are_not_the_ones_to_come_next_ask_for_a_rewind(bench: Bench) -> None:
+    await bench.worker.positions({CLICKS: None}, 1)
+    assert await bench.poll(5, 2) is False
+    assert bench.store.profiles == {}
+    await bench.worker.positions({CLICKS: None}, 1)
+    assert await bench.poll(5, 2) is True  # seen twice: what lies before is gone for good
+    assert bench.worker.done() == {CLICKS: 7}
 
 
 async def test_an_idle_worker_rewinds_when_somebody_else_met_another_server(bench: Bench) -> None:
