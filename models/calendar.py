@@ -29,7 +29,7 @@ class Calendar:
         """Day number of an instant."""
         if self._zone is None:
             return at_ms // DAY_MS
-        return _zoned_day(self._zone, at_ms // 900_000)  # no zone changes its offset within 15 minutes
+        return _zoned_day(self._zone, at_ms // 60_000)
 
     def start_ms(self, day: int) -> int:
         """First instant of a day."""
@@ -39,19 +39,16 @@ class Calendar:
 
 
 @lru_cache(maxsize=65_536)
-def _zoned_day(zone: tzinfo, quarter_hour: int) -> int:
-    local = (_EPOCH + timedelta(milliseconds=quarter_hour * 900_000)).astimezone(zone)
+def _zoned_day(zone: tzinfo, minute: int) -> int:
+    local = (_EPOCH + timedelta(minutes=minute)).astimezone(zone)
     return local.toordinal() - _EPOCH_ORDINAL
 
 
 @lru_cache(maxsize=65_536)
 def _zoned_start_ms(zone: tzinfo, day: int) -> int:
-    """Where midnight does not exist the day begins at the first instant that is on it."""
+    """A midnight that does not exist reads with the offset before the change: the day's first instant."""
     midnight = datetime.combine(date.fromordinal(day + _EPOCH_ORDINAL), datetime.min.time(), tzinfo=zone)
-    start_ms = (midnight - _EPOCH) // timedelta(milliseconds=1)
-    while _zoned_day(zone, start_ms // 900_000) < day:
-        start_ms += 900_000
-    return start_ms
+    return (midnight - _EPOCH) // timedelta(milliseconds=1)
 
 
 @lru_cache(maxsize=4_096)

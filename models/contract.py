@@ -22,7 +22,7 @@ MIN_TS_MS: Final = (
 END_TS_MS: Final = 7_289_654_400_000  # 2201-01-01
 MAX_NUMBER: Final = 1e12  # scores and durations are summed and squared; a double must survive it
 MAX_QTY: Final = 1e9
-MAX_PRICE_DIGITS: Final = 11  # item prices stay below 10**11 units: within MAX_MINOR at any exponent
+MAX_PRICE_DIGITS: Final = 8  # item prices stay below 10**8 units: within MAX_MINOR at any exponent
 STATUSES: Final = ("placed", "paid", "cancelled")
 
 REASONS: Final[dict[str, str]] = {
@@ -44,7 +44,7 @@ REASONS: Final[dict[str, str]] = {
     "bad_currency": "The currency is not three capital letters",
     "bad_amount": "The amount is text but not a plain decimal number",
     "negative_amount": "The amount is negative",
-    "amount_too_large": "The amount is larger than the limit (10**15 minor units; item prices 10**11 units)",
+    "amount_too_large": "The amount is larger than the limit (10**12 minor units; item prices 10**8 units)",
     "repeated_field": "A field stands more than once, and a copy other than the last is invalid",
 }
 

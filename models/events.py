@@ -73,7 +73,7 @@ class Item(msgspec.Struct, gc=False):
 
     Attributes:
         qty: may be 0 or fractional, at most 10**9.
-        price: of one, currency units, a number or decimal text below 10**11: `money.minor` never refuses it.
+        price: of one, currency units, a number or decimal text below 10**8: `money.minor` never refuses it.
         line_total: of the whole line, likewise.
     """
 

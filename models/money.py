@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from math import isfinite
 from typing import Final
 
-MAX_MINOR: Final = 10**15  # below 2**53, so a double still tells neighbouring amounts apart
+MAX_MINOR: Final = 10**12  # nine million orders of this size still add up within 64 bits
 MAX_TEXT: Final = 40
 NUMERIC: Final = r"\A[0-9]+(\.[0-9]+)?\Z"
 
@@ -68,7 +68,7 @@ def minor(amount: float | str, currency: str) -> int:
         currency: three capital letters; codes that ISO 4217 does not know count 2 decimals.
 
     Returns:
-        The amount rounded half to even, 0 to 10**15.
+        The amount rounded half to even, 0 to 10**12.
 
     Raises:
         MoneyError: `bad_currency`, `wrong_type`, `bad_amount`, `too_long`, `negative_amount` or
@@ -83,7 +83,7 @@ def scaled(amount: float | str, scale: int) -> int:
     Raises:
         MoneyError: as `minor`.
     """
-    if type(amount) is float and 0.0 <= amount <= 1e11:  # false for NaN; within MAX_MINOR at any exponent
+    if type(amount) is float and 0.0 <= amount <= 1e8:  # false for NaN; within MAX_MINOR at any exponent
         units = round(amount * scale)
         # Doubles carry 15 decimal digits faithfully: when the quotient is the same double, the shortest
         # decimal of `amount` has no digit below the minor unit, and nothing has to be rounded.

@@ -6,6 +6,7 @@ found in production.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -175,27 +176,51 @@ def _convert(name: str, value: Any, default: Any) -> Any:
             return value
         if isinstance(default, tuple):
             parts = value.split(",") if isinstance(value, str) else list(value)
-            return tuple(int(part) for part in parts)
+            return tuple(_whole(part) for part in parts)
         if isinstance(default, str) and not isinstance(value, str):
             raise ValueError
+        if isinstance(default, int):
+            return _whole(value)
+        if isinstance(value, bool):
+            raise ValueError
         return type(default)(value)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise ConfigError(f"setting '{name}' must be like {default!r}, not {value!r}") from None
 
 
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError
+    return int(value)
+
+
+_CHOICES = {
+    "clock": ("wall", "event"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "on_data_loss": ("rebuild", "refuse"),
+}
+_AT_LEAST_ONE = ("partitions", "replication", "buckets", "poll_records", "cache_profiles", "outbox_limit")
+_NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch")
+_SECONDS = ("session_timeout_s", "heartbeat_s", "commit_interval_s", "stall_s")
+
+
 def _check(config: Config) -> None:
-    if config.clock not in ("wall", "event"):
-        raise ConfigError(f"clock must be 'wall' or 'event', not '{config.clock}'")
-    if config.log_level not in ("debug", "info", "warning", "error"):
-        raise ConfigError(f"log_level must be debug, info, warning or error, not '{config.log_level}'")
-    if config.on_data_loss not in ("rebuild", "refuse"):
-        raise ConfigError(f"on_data_loss must be 'rebuild' or 'refuse', not '{config.on_data_loss}'")
-    for name in ("partitions", "replication", "buckets", "poll_records", "cache_profiles", "outbox_limit"):
+    for name, allowed in _CHOICES.items():
+        if getattr(config, name) not in allowed:
+            raise ConfigError(f"{name} must be {' or '.join(allowed)}, not '{getattr(config, name)}'")
+    for name in _AT_LEAST_ONE:
         if getattr(config, name) < 1:
             raise ConfigError(f"{name} must be at least 1")
-    for name in ("session_timeout_s", "heartbeat_s", "commit_interval_s", "stall_s"):
-        if not getattr(config, name) > 0:
-            raise ConfigError(f"{name} must be positive")
+    for name in _NOT_NEGATIVE:
+        if getattr(config, name) < 0:
+            raise ConfigError(f"{name} must not be negative")
+    for name in _SECONDS:
+        if not 0 < getattr(config, name) < 1e6:
+            raise ConfigError(f"{name} must be a positive number of seconds below a million")
+    if not re.fullmatch("[A-Z]{3}", config.currency):
+        raise ConfigError(f"currency must be three capital letters, not '{config.currency}'")
+    if not config.brokers.strip():
+        raise ConfigError("brokers must name at least one host:port")
     if config.clock_until:
         instant_ms(config.clock_until)
     config.rules()

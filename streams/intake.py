@@ -6,7 +6,7 @@ still bring an earlier one. So a replay of years lives through every instant in 
 broker hands out first.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from models.events import EventError, parse
@@ -18,6 +18,9 @@ HELD_MOST = 20_000  # records held back per partition before it is paused
 UNSEEN_MS = 200  # what was appended so recently may not have been fetched yet
 
 TopicPartition = tuple[str, int]
+End = tuple[
+    int | None, int | None
+]  # next offset to be read, and where the partition ends; None = unknown yet
 
 
 class Record(Protocol):
@@ -150,11 +153,15 @@ class Intake:
         self._gaps.add(gap)
         return False
 
-    def highwaters(self, highwaters: Iterable[tuple[TopicPartition, int | None]]) -> None:
-        """Take in where the partitions end."""
-        for tp, end in highwaters:
+    def ends(self, ends: Mapping[TopicPartition, End]) -> None:
+        """Take in how far the partitions are read and where they end.
+
+        The position is past the last record where what follows are no records for us: markers of
+        transactions, or a beginning that was deleted.
+        """
+        for tp, (position, end) in ends.items():
             lane = self._lanes.get(tp)
-            if end is None or lane is None:
+            if lane is None or end is None:
                 continue
             if end < lane.applied and lane.highwater != end:
                 self.problems.append(
@@ -162,6 +169,10 @@ class Intake:
                     "anew? Then raise input_epoch"
                 )
             lane.highwater = end
+            if position is not None and position > lane.fetched:
+                lane.fetched = position
+            if not lane.waiting and lane.fetched > lane.applied:
+                lane.applied = lane.fetched
 
     def release(self) -> Ready:
         """What may be applied now; call `applied` once it is."""
@@ -273,7 +284,7 @@ def interleave(arrivals: list[Arrival]) -> list[Arrival]:
     heads = dict.fromkeys(queues, 0)
     out = []
     while heads:
-        source = min(heads, key=lambda s: queues[s][heads[s]].event.ts_ms)
+        source = min(heads, key=lambda s: (queues[s][heads[s]].event.ts_ms, s))
         out.append(queues[source][heads[source]])
         heads[source] += 1
         if heads[source] == len(queues[source]):

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
-from streams.intake import Intake, Ready, Record, TopicPartition
+from streams.intake import End, Intake, Ready, Record, TopicPartition
 from streams.processor import Abandoned, Processor
 from streams.store.contract import Store, StoreError, StoreRestarted
 
@@ -72,6 +72,7 @@ class Worker:
         self, committed: Mapping[TopicPartition, int | None], generation: int
     ) -> dict[TopicPartition, int]:
         self._era += 1  # from here on nothing that is under way counts as done
+        self._generation = -1  # nor is anything polled until the new start is known
         self._processor.forget()
         existed = await self._store.adopt()
         if not existed and any(committed.values()):
@@ -93,7 +94,7 @@ class Worker:
     async def poll(
         self,
         batch: Mapping[TopicPartition, Sequence[Record]],
-        ends: Mapping[TopicPartition, int | None],
+        ends: Mapping[TopicPartition, End],
         generation: int,
     ) -> bool:
         """See `Handler`."""
@@ -106,11 +107,12 @@ class Worker:
     def _take_in(
         self,
         batch: Mapping[TopicPartition, Sequence[Record]],
-        ends: Mapping[TopicPartition, int | None],
+        ends: Mapping[TopicPartition, End],
     ) -> bool:
         now_ms = int(time.time() * 1000)
-        in_order = all(self._intake.feed(tp, records, now_ms) for tp, records in batch.items())
-        self._intake.highwaters(ends.items())
+        # A list, so that every partition is looked at and all gaps are found by one rewind.
+        in_order = all([self._intake.feed(tp, records, now_ms) for tp, records in batch.items()])  # noqa: C419
+        self._intake.ends(ends)
         for problem in self._intake.problems:
             log.error("%s", problem)
         self._intake.problems.clear()

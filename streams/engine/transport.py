@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 
-from streams.intake import Record, TopicPartition
+from streams.intake import End, Record, TopicPartition
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Handler(Protocol):
     async def poll(
         self,
         batch: Mapping[TopicPartition, Sequence[Record]],
-        ends: Mapping[TopicPartition, int | None],
+        ends: Mapping[TopicPartition, End],
         generation: int,
     ) -> bool:
         """Take in what a poll brought, apply what may be applied; False asks for a rewind."""
@@ -67,12 +67,22 @@ class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         found: dict[Any, int | None] = await self.call_thread(ask)
         return found
 
+    def end(self, tp: Any) -> End:
+        """How far a partition is read, and where it ends."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment
+        state = assignment.state_value(tp) if assignment is not None else None
+        if state is None:
+            return None, None
+        return (state.position if state.has_valid_position else None), state.highwater
+
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer with another inner loop."""
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    _dropped = False  # records were fetched and not handed over: the position is past them
 
     @property
     def handler(self) -> Handler:
@@ -107,6 +117,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             raise
 
     async def _one_poll(self) -> None:
+        if self._dropped and self.flow_active:
+            self._dropped = False
+            await self.perform_seek()
         generation = self.app.consumer_generation_id
         active = self._get_active_partitions()
         paused = {tp for tp in active if (tp.topic, tp.partition) in self.handler.paused()}
@@ -120,9 +133,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         else:
             records = await self._getmany(active_partitions=wanted, timeout=self.transport.poll_s)
         if not self.flow_active or generation != self.app.consumer_generation_id:
-            return  # a rebalance came in between: its seek makes these records void
+            # A rebalance came in between. Its seek may lie before or after this fetch: seek once more.
+            self._dropped = bool(records)
+            return
         batch = {(tp.topic, tp.partition): found for tp, found in records.items()}
-        ends = {(tp.topic, tp.partition): self.highwater(tp) for tp in active}
+        ends = {(tp.topic, tp.partition): self._thread.end(tp) for tp in active}
         if not await self.handler.poll(batch, ends, generation) and self.flow_active:
             await self.perform_seek()
 

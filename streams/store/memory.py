@@ -7,7 +7,7 @@ from streams.store.contract import Entry, Store, Stored, Write
 
 
 class MemoryStore(Store):
-    """One process, nothing on disk. `restart()` plays a server that came back with all its data."""
+    """One process, nothing on disk."""
 
     def __init__(self, buckets: int = 64, epoch: str = "memory") -> None:
         self.buckets = buckets

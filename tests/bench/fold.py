@@ -87,7 +87,7 @@ def whole_path(fetched: list[list[Fetched]], now_ms: int, rules: Rules) -> tuple
 
 def _feed(intake: Intake, records: list[Fetched], now_ms: int) -> None:
     intake.feed(TP, records, now_ms)
-    intake.highwaters([(TP, records[-1].offset + 1)])
+    intake.ends({TP: (None, records[-1].offset + 1)})
 
 
 def folds(fetched: list[list[Fetched]], now_ms: int, rules: Rules) -> list[Fold]:

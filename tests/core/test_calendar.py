@@ -84,7 +84,6 @@ def test_utc_by_arithmetic_and_utc_as_a_zone_agree(seed: int) -> None:
         assert zone.start_ms(day) == plain.start_ms(day) == day * DAY_MS
 
 
-@pytest.mark.xfail(strict=True, reason="zones that changed offset off the quarter hour (00:01) until 2011")
 def test_a_zone_that_turned_its_clocks_a_minute_past_midnight_has_the_right_day() -> None:
     at_ms = ms("2010-11-07T02:35:00Z")  # 23:05 on the 6th for the second time, in St. John's
     assert zoned("America/St_Johns").day(at_ms) == number("2010-11-06")

@@ -220,7 +220,7 @@ def test_time_limits() -> None:
         ("order", {"items": {}}, "wrong_type", "items"),
         ("order", {"items": [{"qty": -1}]}, "out_of_range", "items.qty"),
         ("order", {"items": [{}, {"price": -1}]}, "negative_amount", "items.price"),
-        ("order", {"items": [{"price": 1e11}]}, "amount_too_large", "items.price"),
+        ("order", {"items": [{"price": 1e8}]}, "amount_too_large", "items.price"),
         ("order", {"items": [{"line_total": "9" * 12}]}, "amount_too_large", "items.line_total"),
         ("order", {"payment": [{"amount": []}]}, "wrong_type", "payment.amount"),
         ("click", {"action": None}, "missing_field", "action"),
@@ -279,7 +279,7 @@ def test_the_last_copy_of_a_repeated_field_counts_and_every_copy_must_be_valid()
 
 
 def test_every_accepted_price_converts_and_every_accepted_payload_can_be_written() -> None:
-    event = order(items=[{"price": 99_999_999_999.999}, {"price": "00099999999999.999"}])
+    event = order(items=[{"price": 99_999_999.999}, {"price": "00099999999.999"}])
     for item in event.items or ():
         assert item.price is not None
         assert all(minor(item.price, currency) for currency in ("JPY", "USD", "BHD", "CLF"))

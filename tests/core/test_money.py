@@ -23,7 +23,7 @@ def refusal(amount: object, currency: str = "USD") -> str:
     return caught.value.reason
 
 
-@given(st.floats(0, 1e10), st.sampled_from(list(DIGITS)))
+@given(st.floats(0, 1e8), st.sampled_from(list(DIGITS)))
 @example(1.005, "USD")
 @example(2.675, "USD")
 @example(0.125, "USD")
@@ -35,22 +35,22 @@ def test_a_double_is_rounded_half_even_as_the_decimal_that_was_written(amount: f
     assert minor(amount, currency) == oracle(repr(amount), currency)
 
 
-@given(st.integers(0, 10**14), st.sampled_from(list(DIGITS)))
+@given(st.integers(0, 10**12), st.sampled_from(list(DIGITS)))
 def test_an_amount_written_with_the_currency_s_digits_comes_back_exactly(units: int, currency: str) -> None:
     written = str(Decimal(units).scaleb(-DIGITS[currency]))
     assert minor(float(written), currency) == units
     assert minor(format(Decimal(written), "f"), currency) == units
 
 
-@given(st.decimals(0, 10**9, places=12), st.sampled_from(list(DIGITS)))
+@given(st.decimals(0, 10**8, places=12), st.sampled_from(list(DIGITS)))
 def test_text_is_rounded_without_passing_through_a_double(amount: Decimal, currency: str) -> None:
     assert minor(format(amount, "f"), currency) == oracle(str(amount), currency)
 
 
 def test_the_limit_itself_is_accepted_and_the_next_unit_is_not() -> None:
-    assert minor(1e13, "USD") == minor("10000000000000.00", "USD") == minor(10**13, "USD") == MAX_MINOR
-    assert refusal(10000000000000.01) == refusal("10000000000000.01") == refusal(1e300) == "amount_too_large"
-    assert minor(1e15, "JPY") == MAX_MINOR
+    assert minor(1e10, "USD") == minor("10000000000.00", "USD") == minor(10**10, "USD") == MAX_MINOR
+    assert refusal(10000000000.01) == refusal("10000000000.01") == refusal(1e300) == "amount_too_large"
+    assert minor(1e12, "JPY") == MAX_MINOR
     assert refusal(1e12 + 1, "BHD") == refusal("9" * 40, "JPY") == "amount_too_large"
 
 

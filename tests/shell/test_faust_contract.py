@@ -43,7 +43,7 @@ def test_what_the_engine_calls_or_overrides_is_as_it_was(
 
 def test_the_engine_overrides_methods_that_exist() -> None:
     for ours, theirs in ((BatchConsumer, driver.Consumer), (BatchThread, driver.AIOKafkaConsumerThread)):
-        added = {"handler", "_one_poll", "committed"}
+        added = {"handler", "_one_poll", "_dropped", "committed", "end"}
         mine = {name for name, value in vars(ours).items() if callable(value) or isinstance(value, property)}
         assert {name for name in mine - added if not hasattr(theirs, name)} == set()
     assert BatchTransport.Consumer is BatchConsumer
@@ -62,3 +62,11 @@ def test_a_seek_voids_what_was_fetched_before_it() -> None:
     source = inspect.getsource(FetchResult.check_assignment)
     assert "next_fetch_offset" in source
     assert "position" in source
+
+
+def test_how_far_a_partition_is_read_can_be_asked() -> None:
+    from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
+
+    assert {"position", "has_valid_position", "highwater"} <= set(dir(TopicPartitionState))
+    assert list(inspect.signature(Assignment.state_value).parameters) == ["self", "tp"]
+    assert "self._subscription" in inspect.getsource(AIOKafkaConsumer.__init__)

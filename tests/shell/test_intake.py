@@ -64,7 +64,7 @@ def test_topics_are_interleaved_by_event_time_whatever_is_fetched_first(rows: li
     found, seen = intake(ORDERS, CLICKS, SERVICE), []
     waiting = {lane: records([MAKE[lane](T0 + at) for own, at in rows if own == lane]) for lane in MAKE}
     ends = {lane: len(one) for lane, one in waiting.items()}
-    found.highwaters({lane: end or None for lane, end in ends.items()}.items())
+    found.ends({tp: (None, end) for tp, end in {lane: end or None for lane, end in ends.items()}.items()})
     while any(waiting.values()):
         lane = data.draw(st.sampled_from([lane for lane, left in waiting.items() if left]))
         n = data.draw(st.integers(1, 5))
@@ -72,7 +72,7 @@ def test_topics_are_interleaved_by_event_time_whatever_is_fetched_first(rows: li
         del waiting[lane][:n]
         if data.draw(st.booleans()):
             seen += times(applied(found))
-    found.highwaters(ends.items())
+    found.ends({tp: (None, end) for tp, end in ends.items()})
     seen += times(applied(found))
     assert seen == by_running_maximum(rows)
     assert {lane: found.offset(lane) for lane in MAKE} == ends
@@ -85,7 +85,7 @@ def test_a_record_waits_while_another_topic_may_bring_an_earlier_one() -> None:
     assert times(applied(found)) == []
     found.feed(CLICKS, records([click(T0 + 20)]), NOW)
     assert times(applied(found)) == [10, 20]
-    found.highwaters([(ORDERS, 2), (CLICKS, 1)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 2), (CLICKS, 1)]})
     assert times(applied(found)) == [30]
 
 
@@ -106,10 +106,10 @@ def test_partition_numbers_do_not_wait_for_one_another() -> None:
 
 def test_a_topic_that_is_fetched_to_its_end_holds_nothing_back_and_a_new_end_holds_again() -> None:
     found = intake(ORDERS, CLICKS)
-    found.highwaters([(CLICKS, 0)])
+    found.ends({tp: (None, end) for tp, end in [(CLICKS, 0)]})
     found.feed(ORDERS, records([order("a", T0 + 10, 1)]), NOW)
     assert times(applied(found)) == [10]
-    found.highwaters([(CLICKS, 1)])
+    found.ends({tp: (None, end) for tp, end in [(CLICKS, 1)]})
     found.feed(ORDERS, records([order("b", T0 + 20, 1)], first=1), NOW)
     assert times(applied(found)) == []
 
@@ -125,7 +125,7 @@ def test_interleaving_never_goes_against_the_offsets_of_a_source() -> None:
 
 def test_live_everything_is_released_at_once_with_the_record_s_time_as_mark() -> None:
     found = intake(ORDERS, CLICKS, live=True)
-    found.highwaters([(ORDERS, 1), (CLICKS, 1)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 1), (CLICKS, 1)]})
     found.feed(ORDERS, records([order("a", T0 + 50, 1)], timestamp=NOW - 5), NOW)
     found.feed(CLICKS, records([click(T0 + 20)], timestamp=NOW + 999), NOW)
     (arrivals,) = applied(found).arrivals.values()
@@ -135,7 +135,7 @@ def test_live_everything_is_released_at_once_with_the_record_s_time_as_mark() ->
 
 def test_live_a_lagging_topic_holds_the_marks_of_its_partition_number_and_of_no_other() -> None:
     found = intake(ORDERS, CLICKS, OTHER, live=True, marks={"clicks/0": NOW - 9 * HOUR})
-    found.highwaters([(ORDERS, 1), (CLICKS, 500), (OTHER, 1)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 1), (CLICKS, 500), (OTHER, 1)]})
     found.feed(ORDERS, records([order("a", T0, 1)], timestamp=NOW), NOW)
     found.feed(OTHER, records([click(T0) | {"customer_id": "d"}], timestamp=NOW), NOW)
     ready = applied(found)
@@ -145,14 +145,14 @@ def test_live_a_lagging_topic_holds_the_marks_of_its_partition_number_and_of_no_
 
 def test_live_a_topic_does_not_hold_itself_back() -> None:
     found = intake(ORDERS, CLICKS, live=True)
-    found.highwaters([(ORDERS, 500), (CLICKS, 0)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 500), (CLICKS, 0)]})
     found.feed(ORDERS, records([order("a", T0, 1)], timestamp=NOW - HOUR), NOW)
     assert applied(found).arrivals["c"][0].mark_ms == NOW - HOUR
 
 
 def test_live_a_mark_below_the_hold_stays_as_it_is() -> None:
     found = intake(ORDERS, CLICKS, live=True, marks={"clicks/0": NOW - HOUR})
-    found.highwaters([(ORDERS, 1), (CLICKS, 500)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 1), (CLICKS, 500)]})
     found.feed(ORDERS, records([order("a", T0, 1)], timestamp=NOW - 2 * HOUR), NOW)
     assert applied(found).arrivals["c"][0].mark_ms == NOW - 2 * HOUR
 
@@ -160,7 +160,7 @@ def test_live_a_mark_below_the_hold_stays_as_it_is() -> None:
 @pytest.mark.parametrize("live", [True, False])
 def test_what_one_customer_did_in_two_topics_is_applied_by_event_time(live: bool) -> None:
     found = intake(ORDERS, CLICKS, live=live)
-    found.highwaters([(ORDERS, 2), (CLICKS, 2)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 2), (CLICKS, 2)]})
     found.feed(ORDERS, records([order("a", T0 + 1, 1), order("b", T0 + 3, 1)]), NOW)
     found.feed(CLICKS, records([click(T0 + 2), click(T0 + 4)]), NOW)
     assert times(applied(found)) == [1, 2, 3, 4]
@@ -168,7 +168,7 @@ def test_what_one_customer_did_in_two_topics_is_applied_by_event_time(live: bool
 
 def test_a_report_is_the_clock_where_all_is_applied_and_the_last_mark_elsewhere() -> None:
     found = intake(ORDERS, CLICKS, live=True, marks={"clicks/0": T0 + 5})
-    found.highwaters([(ORDERS, 0), (CLICKS, 2)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 0), (CLICKS, 2)]})
     just_now = NOW - module.UNSEEN_MS  # what was appended since may not have been fetched
     assert found.report(NOW) == {"orders/0": (True, just_now), "clicks/0": (False, T0 + 5)}
     found.feed(CLICKS, records([click(T0 + 8)]), NOW)
@@ -180,7 +180,7 @@ def test_a_report_is_the_clock_where_all_is_applied_and_the_last_mark_elsewhere(
 
 def test_in_event_time_a_report_is_never_the_clock() -> None:
     found = intake(ORDERS, marks={"orders/0": T0})
-    found.highwaters([(ORDERS, 0)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 0)]})
     assert found.report(NOW) == {"orders/0": (True, T0)}
 
 
@@ -227,7 +227,7 @@ def test_an_end_before_what_is_applied_is_reported_once() -> None:
     found = intake(live=True)
     found.assign({ORDERS: 50}, {})
     for end in (50, 3, 3):
-        found.highwaters([(ORDERS, end)])
+        found.ends({tp: (None, end) for tp, end in [(ORDERS, end)]})
     (problem,) = found.problems
     assert "orders/0 ends at 3, but 50 are applied" in problem
 
@@ -285,7 +285,7 @@ def test_a_partition_that_holds_back_too_much_is_full_until_it_is_released(
 def test_lag_counts_what_is_not_applied_and_one_for_an_unknown_end() -> None:
     found = intake(ORDERS, CLICKS, live=True)
     assert found.lag() == 2
-    found.highwaters([(ORDERS, 5), (CLICKS, None), (OTHER, 99)])
+    found.ends({tp: (None, end) for tp, end in [(ORDERS, 5), (CLICKS, None), (OTHER, 99)]})
     assert found.lag() == 6
     found.feed(ORDERS, records([order("a", T0, 1)]), NOW)
     assert [found.lag(), applied(found) and found.lag()] == [6, 5]
