@@ -62,6 +62,7 @@ _SECONDS = tuple(f"{second:02}." for second in range(60))
 _MS = tuple(f"{ms:03}Z" for ms in range(1000))
 
 
+@lru_cache(maxsize=8_192)  # one profile names the same few instants again and again
 def iso(at_ms: int) -> str:
     """ISO-8601 text of an instant, UTC with milliseconds.
 

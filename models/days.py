@@ -53,6 +53,12 @@ class Days(msgspec.Struct, array_like=True, gc=False):
         j = len(days) if not days or days[-1] <= today else bisect_right(days, today)
         return sum(self.n[i:j]), sum(self.minor[i:j])
 
+    def windows(self, today: int, widths: tuple[int, ...]) -> list[tuple[int, int]]:
+        """`within` for several widths at once."""
+        if not self.day or self.day[-1] <= today - widths[-1]:
+            return [(0, 0)] * len(widths)
+        return [self.within(today, width) for width in widths]
+
     def next_change(self, today: int, widths: tuple[int, ...]) -> int | None:
         """The first day after today on which a window's content changes if nothing is added."""
         days = self.day

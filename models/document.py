@@ -16,8 +16,8 @@ from models.state import Clicks, Service, State
 from models.tags import TAGS
 
 SCHEMA = 1
-_ORDER_WINDOWS = tuple((f"{width}d", width) for width in WINDOWS)
-_CLICK_WINDOWS = tuple((f"{width}d", width) for width in CLICK_WINDOWS)
+_ORDER_NAMES = tuple(f"{width}d" for width in WINDOWS)
+_CLICK_NAMES = tuple(f"{width}d" for width in CLICK_WINDOWS)
 
 
 def render(state: State, customer_id: str, at_ms: int, updated_ms: int, rules: Rules) -> bytes:
@@ -68,11 +68,8 @@ def _rfm(state: State, now: Standing, today: int, rules: Rules) -> dict[str, Any
         "net_minor": now.net_minor,
         "currency": rules.currency,
     }
-    windows = {}
-    for name, width in _ORDER_WINDOWS:
-        n, minor = orders.days.within(today, width)
-        windows[name] = {"orders": n, "monetary_minor": minor}
-    out["windows"] = windows
+    windows = zip(_ORDER_NAMES, orders.days.windows(today, WINDOWS), strict=True)
+    out["windows"] = {name: {"orders": n, "monetary_minor": minor} for name, (n, minor) in windows}
     if now.orders:
         out["first_order_at"] = iso(orders.first_ms())
         out["last_order_at"] = iso(now.last_order_ms)
@@ -102,11 +99,12 @@ def _tags(state: State, now: Standing, rules: Rules) -> dict[str, Any]:
 
 
 def _engagement(clicks: Clicks, today: int) -> dict[str, Any]:
+    windows = zip(_CLICK_NAMES, clicks.days.windows(today, CLICK_WINDOWS), strict=True)
     return {
         "clicks": clicks.n,
         "last_click_at": iso(clicks.last_ms),
         "actions": dict(sorted(clicks.actions.items())),
-        "windows": {name: {"clicks": clicks.days.within(today, width)[0]} for name, width in _CLICK_WINDOWS},
+        "windows": {name: {"clicks": n} for name, (n, _) in windows},
     }
 
 

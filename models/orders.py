@@ -98,11 +98,12 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         """Time between the last two orders that count; 0 where there are fewer than two."""
         if self.n < 2:
             return 0
-        live = [at for at, minor in zip(self.at_ms[-8:], self.minor[-8:], strict=True) if minor != CANCELLED]
-        if len(live) < 2:  # the tail is full of cancellations, or sealed: look at everything
-            live = [at for at, minor in zip(self.at_ms, self.minor, strict=True) if minor != CANCELLED]
-            if len(live) < 2:
-                return live[0] - self.sealed_last_ms if live else 0
+        times, minors = self.at_ms, self.minor
+        if len(times) > 1 and minors[-1] != CANCELLED and minors[-2] != CANCELLED:
+            return times[-1] - times[-2]
+        live = [at for at, minor in zip(times, minors, strict=True) if minor != CANCELLED]
+        if len(live) < 2:
+            return max(0, live[0] - self.sealed_last_ms) if live else 0
         return live[-1] - live[-2]
 
     def _insert(self, key: int, at_ms: int, minor: int, said_ms: int, calendar: Calendar) -> None:

@@ -27,6 +27,7 @@ class Tag:
         value: Standing -> value.
         until_ms: when the value changes if nothing happens, epoch ms; 0 = never.
         because: the values that decided, with their thresholds; times as ISO-8601.
+        rule: reference as it stands in documents, id@version.
     """
 
     id: str
@@ -34,11 +35,10 @@ class Tag:
     value: Callable[[Standing, Rules], Value]
     until_ms: Callable[[Standing, Rules], int]
     because: Callable[[Standing, Rules], Because]
+    rule: str = ""
 
-    @property
-    def rule(self) -> str:
-        """Rule reference as it stands in documents: id@version."""
-        return f"{self.id}@{self.version}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rule", f"{self.id}@{self.version}")
 
 
 def _time(at_ms: int) -> str | None:

@@ -64,9 +64,10 @@ def test_a_seek_voids_what_was_fetched_before_it() -> None:
     assert "position" in source
 
 
-def test_how_far_a_partition_is_read_can_be_asked() -> None:
+async def test_how_far_a_partition_is_read_can_be_asked() -> None:
     from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 
-    assert {"position", "has_valid_position", "highwater"} <= set(dir(TopicPartitionState))
+    state = TopicPartitionState(None)
+    assert (state.has_valid_position, state.highwater) == (False, None)
     assert list(inspect.signature(Assignment.state_value).parameters) == ["self", "tp"]
     assert "self._subscription" in inspect.getsource(AIOKafkaConsumer.__init__)
