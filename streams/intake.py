@@ -7,39 +7,16 @@ broker hands out first.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from models.events import EventError, parse
 from models.step import NO_LIMIT_MS, Arrival
+from streams.lane import DeadLetter, End, Lane, Record, TopicPartition
 from streams.topics import INPUT_KINDS
 
 HELD_MOST = 20_000  # records held back per partition before it is paused
 
 UNSEEN_MS = 200  # what was appended so recently may not have been fetched yet
-
-TopicPartition = tuple[str, int]
-End = tuple[
-    int | None, int | None
-]  # next offset to be read, and where the partition ends; None = unknown yet
-
-
-class Record(Protocol):
-    """What a Kafka client hands out."""
-
-    offset: int
-    timestamp: int
-    value: bytes | None
-
-
-class DeadLetter(NamedTuple):
-    """A record that breaks the contract, and why."""
-
-    topic: str
-    partition: int
-    offset: int
-    reason: str
-    field: str
-    value: bytes | None
 
 
 class Ready(NamedTuple):
@@ -54,26 +31,6 @@ class Ready(NamedTuple):
     arrivals: dict[str, list[Arrival]]
     dead: list[DeadLetter]
     done: dict[TopicPartition, tuple[int, int]]
-
-
-class _Lane:
-    """One partition: what is fetched and not yet applied, and how far it is."""
-
-    __slots__ = ("applied", "fetched", "highwater", "mark_ms", "newest_ms", "starting", "waiting")
-
-    def __init__(self, offset: int, mark_ms: int) -> None:
-        self.applied = self.fetched = offset
-        self.starting = True
-        self.highwater: int | None = None
-        self.mark_ms = mark_ms  # everything up to here is applied
-        self.newest_ms = mark_ms  # newest instant fetched
-        self.waiting: list[tuple[int, int, Arrival | DeadLetter]] = []  # instant, offset, what
-
-    def fetched_all(self) -> bool:
-        return self.highwater is not None and self.fetched >= self.highwater
-
-    def applied_all(self) -> bool:
-        return self.highwater is not None and self.applied >= self.highwater
 
 
 class Intake:
@@ -91,7 +48,7 @@ class Intake:
         self._currency = currency
         self._future_limit_ms = future_limit_ms
         self._suffix = suffix
-        self._lanes: dict[TopicPartition, _Lane] = {}
+        self._lanes: dict[TopicPartition, Lane] = {}
         self._gaps: set[tuple[TopicPartition, int, int]] = set()
         self.problems: list[str] = []  # for the caller to report, and clear
 
@@ -102,7 +59,7 @@ class Intake:
             positions: partition -> next offset.
             marks: source -> instant up to which a former owner had applied everything.
         """
-        self._lanes = {tp: _Lane(at, marks.get(self.source(tp), 0)) for tp, at in positions.items()}
+        self._lanes = {tp: Lane(at, marks.get(self.source(tp), 0)) for tp, at in positions.items()}
 
     def source(self, tp: TopicPartition) -> str:
         """Name of a partition inside profiles and watermarks."""
@@ -137,7 +94,7 @@ class Intake:
             lane.fetched = max(lane.fetched, records[-1].offset + 1)
         return True
 
-    def _is_next(self, tp: TopicPartition, lane: _Lane, first: int) -> bool:
+    def _is_next(self, tp: TopicPartition, lane: Lane, first: int) -> bool:
         """Whether the first records after a start are the ones asked for.
 
         A fetch that was under way during the seek may bring later ones; applying those would skip what
@@ -240,7 +197,7 @@ class Intake:
         return out
 
     def _take(
-        self, tp: TopicPartition, lane: _Lane, bounds: dict[int, int | None]
+        self, tp: TopicPartition, lane: Lane, bounds: dict[int, int | None]
     ) -> list[tuple[int, int, Arrival | DeadLetter]]:
         if self._live:
             taken, lane.waiting = lane.waiting, []

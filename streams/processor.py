@@ -18,7 +18,8 @@ from models.rules import Rules
 from models.state import State
 from models.step import Arrival
 from streams.cache import Cache
-from streams.intake import DeadLetter, Ready
+from streams.intake import Ready
+from streams.lane import DeadLetter
 from streams.store.contract import Store, Stored, StoreRestarted, Unavailable, Write
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from streams.intake import DeadLetter
+from streams.lane import DeadLetter
 from streams.store.contract import Unavailable
 from streams.topics import DEAD_LETTER, TAG_CHANGES
 

@@ -12,7 +12,8 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
-from streams.intake import End, Intake, Ready, Record, TopicPartition
+from streams.intake import Intake, Ready
+from streams.lane import End, Record, TopicPartition
 from streams.processor import Abandoned, Processor
 from streams.store.contract import Store, StoreError, StoreRestarted
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 
-from streams.intake import End, Record, TopicPartition
+from streams.lane import End, Record, TopicPartition
 
 log = logging.getLogger(__name__)
 

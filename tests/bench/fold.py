@@ -29,7 +29,8 @@ from models.rules import Rules
 from models.standing import next_change_ms, standing
 from models.state import State
 from streams.config import Config
-from streams.intake import DeadLetter, Intake
+from streams.intake import Intake
+from streams.lane import DeadLetter
 from streams.processor import Processor
 from streams.store.contract import Store, Write
 from streams.store.memory import MemoryStore

@@ -12,7 +12,8 @@ from builders import DAY, RULES, T0, arrive, click, control, order
 from models import codec
 from models.step import Arrival
 from streams import processor as module
-from streams.intake import DeadLetter, Ready
+from streams.intake import Ready
+from streams.lane import DeadLetter
 from streams.local.simulate import synthetic
 from streams.processor import Abandoned, Processor
 from streams.store.contract import Stored, StoreError, StoreRestarted, Unavailable, Write

@@ -6,7 +6,8 @@ import pytest
 from builders import RULES, T0, click, records
 
 from streams import worker as module
-from streams.intake import DeadLetter, Intake
+from streams.intake import Intake
+from streams.lane import DeadLetter
 from streams.processor import Processor
 from streams.store.contract import StoreError, StoreRestarted, Write
 from streams.store.memory import MemoryStore
