@@ -4,9 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -126,8 +124,13 @@ async def _or_crash(run: Callable[[], Awaitable[None]], app: Any) -> None:
         await app.crash(error)
 
 
+class _App(faust.App):  # type: ignore[misc]
+    def _create_directories(self) -> None:
+        """Nothing of ours is on disk, and the working directory may not be ours to write."""
+
+
 def _faust_app(config: Config, worker: Worker) -> Any:
-    app = faust.App(
+    app = _App(
         config.group,
         broker=[f"kafka://{address.strip()}" for address in config.brokers.split(",")],
         broker_session_timeout=config.session_timeout_s,
@@ -144,7 +147,6 @@ def _faust_app(config: Config, worker: Worker) -> Any:
         topic_allow_declare=False,
         table_standby_replicas=0,
         store="memory://",
-        datadir=str(Path(tempfile.gettempdir()) / "profilestream"),  # Faust makes one; we keep nothing there
         web_enabled=False,
         worker_redirect_stdouts=False,
     )

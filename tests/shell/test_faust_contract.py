@@ -3,6 +3,7 @@
 import inspect
 from importlib.metadata import version
 
+import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -20,6 +21,7 @@ def test_the_pinned_minor_is_installed() -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "parameters"),
     [
+        (faust.App, "_create_directories", ["self"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (base.Consumer, "perform_seek", ["self"]),
         (base.Consumer, "_drain_messages", ["self", "fetcher"]),
