@@ -47,6 +47,8 @@ def stripped(value: Any) -> Any:
     """Without what depends on how and when the events came."""
     if isinstance(value, dict):
         return {k: stripped(v) for k, v in value.items() if k not in ("updated_at", "version", "since")}
+    if isinstance(value, list):
+        return [stripped(item) for item in value]
     return value
 
 

@@ -10,7 +10,7 @@ from parts import ApacheKafka, kafka_available
 from models.rules import DAY_MS
 from streams.local.simulate import synthetic
 
-EVENTS = 215_000
+EVENTS = 222_000
 CUSTOMERS = 20_000
 START_MS = 1_483_228_800_000  # 2017-01-01
 END_MS = START_MS + 300 * DAY_MS
