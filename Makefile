@@ -11,16 +11,17 @@ help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(STAMP): requirements/dev.lock requirements/data.lock pyproject.toml
+	@echo "setting up $(VENV), once (a minute or two) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.lock
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/data.lock
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/data.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 install: $(STAMP)  ## Make .venv with everything that demo and tests need
 
 $(KAFKA)/.complete: deploy/kafka/pom.xml
-	@mkdir -p $(KAFKA)
+	@mkdir -p $(KAFKA); echo "fetching Apache Kafka into $(KAFKA), once ..."
 	@if command -v mvn >/dev/null; then \
 	  mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA) && touch $@; \
 	else echo "no mvn: tests on Apache Kafka will be skipped, loudly"; fi
@@ -39,9 +40,10 @@ test-int: $(STAMP) $(KAFKA)/.complete  ## Only what needs a broker or a store
 	$(BIN)/python -m pytest -m "broker or store" tests
 
 bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines (about half an hour)
-	PYTHONPATH=. $(BIN)/python tests/bench/fold.py
-	PYTHONPATH=. $(BIN)/python tests/bench/throughput.py
-	PYTHONPATH=. $(BIN)/python tests/bench/latency.py
+	$(BIN)/python tests/bench/parse.py
+	$(BIN)/python tests/bench/fold.py
+	$(BIN)/python tests/bench/throughput.py
+	$(BIN)/python tests/bench/latency.py
 
 demo: $(STAMP)  ## Real orders through the whole pipeline, live, on this machine
 	@$(BIN)/profilestream demo
