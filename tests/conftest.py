@@ -5,6 +5,7 @@ fails them, because a guarantee that was not tested there was not tested.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -27,6 +28,11 @@ DEFAULT_SEED = 20_261_121
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=DEFAULT_SEED, help="seed of the randomised tests")
+
+
+def pytest_configure() -> None:
+    # A shell starts background jobs with SIGINT ignored, and programs under test inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
