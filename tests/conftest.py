@@ -6,6 +6,7 @@ fails them, because a guarantee that was not tested there was not tested.
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -33,6 +34,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # A shell starts background jobs with SIGINT ignored, and programs under test inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A failure is shown when it happens: the suite takes minutes, and may be cut off."""
+    if report.failed:
+        print(
+            f"\n{report.nodeid} ({report.when})\n{report.longreprtext[-1_500:]}",
+            file=sys.__stderr__,
+            flush=True,
+        )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
