@@ -78,6 +78,7 @@ class Parts:
             self.store,
             self.publisher,
             buckets=lambda: self.timers.buckets,
+            announced=self.processor.announced,
             durable=config.relay_durable,
             on_size=self._outbox_size,
         )

@@ -49,7 +49,9 @@ class Config:
     future_limit_s: int = _setting(300, "seconds", "wall clock: how far ahead an event time may lie")
     session_timeout_s: float = _setting(20.0, "seconds", "Kafka group session time-out")
     heartbeat_s: float = _setting(3.0, "seconds", "Kafka group heartbeat")
-    fetch_wait_ms: int = _setting(1500, "ms", "longest wait of a fetch for data; 20 on the embedded broker")
+    fetch_wait_ms: int = _setting(
+        20, "ms", "longest wait of a fetch for data; partitions with data wait behind idle ones"
+    )
     poll_records: int = _setting(4000, "records", "most records taken in one poll")
     redis_replicas: int = _setting(
         0, "count", "replicas that must have a write on disk before it counts as durable"

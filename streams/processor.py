@@ -19,6 +19,7 @@ from models.state import State
 from models.step import Arrival
 from streams.cache import Cache
 from streams.intake import Ready
+from streams.keys import bucket
 from streams.lane import DeadLetter
 from streams.store.contract import Store, Stored, StoreRestarted, Unavailable, Write
 
@@ -72,6 +73,7 @@ class Processor:
         self._dead_letter = dead_letter
         self._cache = Cache(cache_size)
         self._tokens: list[bytes] = []
+        self.announced: set[int] = set()  # buckets with new tag changes, for the relay to take
 
     def forget(self) -> None:
         """Drop the cache: a rewind or a rebalance made it doubtful."""
@@ -156,6 +158,8 @@ class Processor:
         self.counts.commits += len(stored)
         self.counts.stale += len(stale)
         self.counts.changes += sum(len(write.changes) for write in stored)
+        size = self._store.buckets
+        self.announced.update(bucket(write.customer_id, size) for write in stored if write.changes)
         return stale
 
     def _on_events(

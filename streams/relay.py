@@ -6,6 +6,7 @@ that a Redis that forgets its last second cannot leave a published change withou
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 
 from streams.publisher import Publisher
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 PER_BUCKET = 500  # entries of one bucket in one round
 IDLE_S = 0.02
+SWEEP_S = 0.5
 
 
 class Relay:
@@ -25,6 +27,8 @@ class Relay:
         store: where the outboxes stand.
         publisher: takes the changes.
         buckets: which buckets are ours now.
+        announced: buckets in which this worker has just put changes, emptied as they are read; None reads
+            all of ours each round.
         durable: publish only what is known to be on disk.
         on_size: told how many entries wait.
     """
@@ -35,12 +39,15 @@ class Relay:
         publisher: Publisher,
         *,
         buckets: Callable[[], Iterable[int]],
+        announced: set[int] | None = None,
         durable: bool,
         on_size: Callable[[int], None],
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._buckets = buckets
+        self._announced = announced
+        self._swept_s = 0.0
         self._durable = durable
         self._on_size = on_size
         self.published = 0
@@ -55,12 +62,28 @@ class Relay:
                 log.warning("relay waits: %s", error)
                 await asyncio.sleep(1.0)
 
+    def _due_buckets(self, now_s: float) -> list[int]:
+        """Ours that have news; once in a while all of ours, for what others or a former life left there."""
+        mine = set(self._buckets())
+        if self._announced is None:
+            return sorted(mine)
+        if now_s - self._swept_s >= SWEEP_S:
+            self._swept_s = now_s
+            self._announced.clear()
+        else:
+            mine &= self._announced
+            self._announced -= mine
+        return sorted(mine)
+
     async def round(self) -> int:
         """One round; gives the number of changes published."""
-        entries = await self._store.outbox(self._buckets(), PER_BUCKET)
+        mine = self._due_buckets(time.monotonic())
+        entries = await self._store.outbox(mine, PER_BUCKET) if mine else []
         self._on_size(len(entries) if len(entries) < PER_BUCKET else await self._store.outbox_size())
         if not entries:
             return 0
+        if self._announced is not None:
+            self._announced.update(mine)  # until it is known that nothing is left in them
         if self._durable and not await self._store.barrier(BARRIER_S):
             if self._store.durable:
                 raise StoreError("the log is not on disk yet")

@@ -17,7 +17,7 @@ from streams.store.contract import Store, Unavailable
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.05
+TICK_S = 0.1
 CHUNK = 128  # customers at a time
 HEARTBEAT_TTL_MS = 5_000
 

@@ -79,6 +79,9 @@ def run(config: Config) -> None:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     worker = Worker(Parts(config).app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it writes control characters into the log
+    # Kafka's client has a thread of its own. With the default of 5 ms it waits that long for every turn
+    # while events are folded, and a poll takes several turns.
+    sys.setswitchinterval(0.0005)
     gc.freeze()  # what is loaded stays: the collector need not look at it again
     gc.set_threshold(50_000, 20, 50)
     worker.execute_from_commandline()

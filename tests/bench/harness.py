@@ -121,7 +121,7 @@ def site(kind: str, directory: Path, **store_options: str) -> Iterator[Site]:
         partitions=PARTITIONS,
         session_timeout_s=SESSION_S,
         heartbeat_s=HEARTBEAT_S,
-        fetch_wait_ms=20 if embedded else 500,
+        fetch_wait_ms=20,
         producer_idempotent=not embedded,
         log_level="warning",
     )

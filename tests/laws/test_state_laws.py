@@ -240,9 +240,7 @@ def test_a_state_stays_below_a_fixed_size_however_much_one_customer_does(seed: i
         ):
             make = rng.choice((order, click, service))
             if make is order:
-                events.append(
-                    order(f"o{rng.random()}", at_ms, rng.choice([None, 10.0 ** rng.randint(0, 9)]))
-                )
+                events.append(order(f"o{rng.random()}", at_ms, rng.choice([None, 10.0 ** rng.randint(0, 9)])))
             else:
                 events.append(make(at_ms, rng.choice(["search", "complaint", f"x{rng.random()}"])))
         arrivals = [one._replace(offset=one.offset + n * 10_000) for one in arrive(events)]
