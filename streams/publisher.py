@@ -15,6 +15,7 @@ from streams.store.contract import Unavailable
 from streams.topics import DEAD_LETTER, TAG_CHANGES
 
 MAX_BATCH = 256 * 1024  # bytes
+MAX_PAYLOAD = 16 * 1024  # bytes shown of a rejected record; six times that as JSON, so it fits into a batch
 
 
 class Publisher:
@@ -110,7 +111,8 @@ class Publisher:
             if batch.append(key=key, value=value, timestamp=None) is None:
                 acks.append(await self._producer.send_batch(batch, topic, partition=partition))
                 batch = self._producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None)
+                if batch.append(key=key, value=value, timestamp=None) is None:
+                    raise ValueError(f"a record of {len(value)} bytes does not fit into an empty batch")
         if batch.record_count():
             acks.append(await self._producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*acks)
@@ -127,7 +129,7 @@ class Publisher:
             "payload_sha256": sha256(payload).hexdigest(),
         }
         if self._with_payload:
-            out["payload"] = payload[:65_536].decode("utf-8", "backslashreplace")
+            out["payload"] = payload[:MAX_PAYLOAD].decode("utf-8", "backslashreplace")
         return out
 
     def _find_partition(self, key: bytes) -> int:

@@ -122,7 +122,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             await self.perform_seek()
         generation = self.app.consumer_generation_id
         active = self._get_active_partitions()
-        paused = {tp for tp in active if (tp.topic, tp.partition) in self.handler.paused()}
+        full = self.handler.paused()
+        paused = {tp for tp in active if (tp.topic, tp.partition) in full}
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
             return
@@ -134,7 +135,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             records = await self._getmany(active_partitions=wanted, timeout=self.transport.poll_s)
         if not self.flow_active or generation != self.app.consumer_generation_id:
             # A rebalance came in between. Its seek may lie before or after this fetch: seek once more.
-            self._dropped = bool(records)
+            self._dropped = self._dropped or bool(records)  # until that seek, not until the next fetch
             return
         batch = {(tp.topic, tp.partition): found for tp, found in records.items()}
         ends = {(tp.topic, tp.partition): self._thread.end(tp) for tp in active}
