@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 TOKEN_BYTES = 8
 RETRY_FIRST_S, RETRY_MOST_S = 0.05, 2.0
+CHUNK = 256  # customers folded at a time; the loop gets a turn, and the store work, in between
+LANES = 3  # chunks under way: one being folded, one being written, one being loaded
+# Customer id, what is stored, the work and the wall clock -> the write, None where nothing is to be written.
+Fold = Callable[[str, Stored, Any, int], Write | None]
 
 
 class Abandoned(Exception):
@@ -115,10 +119,10 @@ class Processor:
     async def _fold_and_commit(
         self,
         work: Mapping[str, Any],
-        fold: Callable[[str, Stored, Any, int], Write | None],
+        fold: Fold,
         owned: Callable[[], bool] | None,
     ) -> list[str]:
-        """Fold and commit until nothing is stale.
+        """Fold and commit until nothing is stale, a chunk of customers at a time.
 
         Args:
             work: customer id -> what to fold into it.
@@ -128,7 +132,26 @@ class Processor:
         Returns:
             Customers for whom nothing was to be written.
         """
-        pending, idle = list(work), []
+        ids, lanes = list(work), asyncio.Semaphore(LANES)
+
+        async def one(chunk: list[str]) -> list[str]:
+            async with lanes:
+                return await self._chunk(chunk, work, fold, owned)
+
+        # All of them end before anything is raised: a batch that goes on after its caller gave it up could
+        # write under the next one's feet.
+        chunks = (one(ids[i : i + CHUNK]) for i in range(0, len(ids), CHUNK))
+        results = await asyncio.gather(*chunks, return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            raise failures[0]
+        return [cid for result in results if not isinstance(result, BaseException) for cid in result]
+
+    async def _chunk(
+        self, pending: list[str], work: Mapping[str, Any], fold: Fold, owned: Callable[[], bool] | None
+    ) -> list[str]:
+        """Some customers of a batch; while their writes are on the way the next chunk is folded."""
+        idle = []
         while pending:
             # Asked again after every wait: the timers use this cache too, and may drop from it meanwhile.
             while missing := self._cache.missing(pending):

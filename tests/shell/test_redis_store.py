@@ -12,7 +12,7 @@ from streams import keys
 from streams.local.store import EmbeddedStore
 from streams.store.checks import LIBRARY, address
 from streams.store.contract import Stored, StoreError, StoreRestarted, StoreUnfit, Write
-from streams.store.redis_store import RedisStore
+from streams.store.redis_store import ROW, RedisStore
 
 pytestmark = pytest.mark.store
 BUCKETS = 4
@@ -208,7 +208,7 @@ def header(function: str) -> str:
     return found[0]
 
 
-@pytest.mark.parametrize("function", ["ps_load", "ps_commit", "ps_watermark"])
+@pytest.mark.parametrize("function", ["ps_load", "ps_commit", "ps_due", "ps_outbox", "ps_watermark"])
 def test_each_function_says_what_keys_and_arguments_it_takes(function: str) -> None:
     assert f"'{function}'" in LIBRARY
     assert "KEYS[1" in header(function)
@@ -217,24 +217,25 @@ def test_each_function_says_what_keys_and_arguments_it_takes(function: str) -> N
 
 async def test_the_caller_passes_what_the_header_of_commit_describes(store: RedisStore) -> None:
     text = header("ps_commit")
-    numbers = {"seven": 7, "six": 6, "eight": 8}
-    per_customer = numbers[re.search(r"(\w+) per customer", text)[1]]  # type: ignore[index]
-    fixed_keys = len(re.findall(r"KEYS\[\d\] ", text))
-    calls: list[tuple[Any, ...]] = []
-    pipe = store._client.pipeline
+    assert "number" in text
+    assert "wake-up" in text
+    assert "six lengths" in text
+    ids = [f"c{n}" for n in range(5)]
+    n_keys, *rest = store._commit_args([write(cid, b"t") for cid in ids])
+    fixed, profiles, (rows,) = rest[: n_keys - len(ids)], rest[n_keys - len(ids) : n_keys], rest[n_keys:]
+    numbers = list(dict.fromkeys(keys.bucket(cid, BUCKETS) for cid in ids))
+    assert len(numbers) < len(ids)
+    assert fixed == [name for b in numbers for name in (keys.due(b), keys.outbox(b))]
+    assert profiles == [keys.profile(keys.bucket(cid, BUCKETS), cid) for cid in ids]
+    slot, wake, *lengths = ROW.unpack_from(rows)
+    assert (numbers[slot], wake, lengths) == (keys.bucket("c0", BUCKETS), 77, [2, 0, 1, 5, 2, 6])
+    assert rows[ROW.size : ROW.size + sum(lengths)] == b"c0" + b"t" + b"\x01" * 5 + b"{}" + b"change"
 
-    def spying(**options: Any) -> Any:
-        found = pipe(**options)
-        execute = found.execute_command
-        found.execute_command = lambda *args: (calls.append(args), execute(*args))[1]
-        return found
 
-    store._client.pipeline = spying  # type: ignore[method-assign]
-    ids = [cid for n in range(99) if keys.bucket(cid := f"c{n}", BUCKETS) == 1][:3]
-    await store.commit([write(cid, b"t") for cid in ids])
-    ((name, function, n_keys, *rest),) = calls
-    assert (name, function, n_keys) == ("FCALL", "ps_commit", fixed_keys + len(ids))
-    assert rest[:fixed_keys] == [keys.due(1), keys.outbox(1)]
-    args = rest[n_keys:]
-    assert len(args) == per_customer * len(ids)
-    assert args[:per_customer] == [ids[0], b"", b"t", b"\x01" * 5, b"{}", 77, b"change"]
+async def test_an_error_of_the_server_shows_nobodys_profile(store: RedisStore) -> None:
+    """The client quotes the failing command, and the command is full of customers."""
+    await store._client.set(keys.profile(keys.bucket("who", BUCKETS), "who"), "text")
+    with pytest.raises(StoreError, match="WRONGTYPE") as caught:
+        await store.commit([write("who", b"secret")])
+    assert "secret" not in str(caught.value)
+    assert "who" not in str(caught.value)

@@ -4,7 +4,7 @@
 -- Functions without allow-oom, a full server refuses the call before its first write.
 -- All times are epoch ms.
 
--- ps_load: token and state of customers of one bucket.
+-- ps_load: token and state of customers.
 --   KEYS[1..n]  profile hashes
 --   Output      2n bulk strings: token, state; both empty where the profile does not exist
 local function load(keys, _)
@@ -17,48 +17,84 @@ local function load(keys, _)
   return out
 end
 
--- ps_commit: store the new state of customers of one bucket, each only if nobody wrote it in between.
---   KEYS[1]     due      sorted set of wake-ups
---   KEYS[2]     outbox   stream of tag changes
---   KEYS[3..]   profile hashes, one a customer
---   ARGV        seven per customer, in the order of the keys: customer id, expected token ('' = must not
---               exist), new token, state, document, wake-up ('' = as it was, '0' = none), and the tag
---               changes, a line each ('' = none)
---   Output      positions (0-based) of the customers that were stale: nothing was written for them
-local function commit(keys, args)
-  redis.call('ZCARD', keys[1])  -- a key of the wrong type fails here, before any write
-  redis.call('XLEN', keys[2])
-  local stored = {}
-  for i = 3, #keys do
-    stored[i] = redis.call('HGET', keys[i], 'tk') or ''
+local function rows(text)
+  local out, at = {}, 1
+  while at <= #text do
+    local row, lengths = {}, {}
+    row[1], row[2], lengths[1], lengths[2], lengths[3], lengths[4], lengths[5], lengths[6], at =
+      struct.unpack('>I2i8I4I4I4I4I4I4', text, at)
+    for i = 1, 6 do
+      row[i + 2] = string.sub(text, at, at + lengths[i] - 1)
+      at = at + lengths[i]
+    end
+    out[#out + 1] = row
   end
-  local stale, at = {}, 1
-  for i = 3, #keys do
-    if stored[i] ~= args[at + 1] then
-      stale[#stale + 1] = i - 3
+  return out
+end
+
+-- ps_commit: store the new state of customers, each only if nobody wrote it in between.
+--   KEYS[1..2b]    for each of b buckets: due, sorted set of wake-ups, and outbox, stream of tag changes
+--   KEYS[2b+1..]   profile hashes, one a customer; on a cluster all keys are of one bucket
+--   ARGV[1]        rows, one a customer in the order of the keys: a header of big-endian numbers (number
+--                  of its bucket among the b, from 0; wake-up, -1 = as it was, 0 = none; six lengths), then
+--                  customer id, expected token ('' = must not exist), new token, state, document, and the
+--                  tag changes, a line each ('' = none). One argument: a client packs thousands slowly.
+--   Output         positions (0-based) of the customers that were stale: nothing was written for them
+local function commit(keys, args)
+  local writes = rows(args[1])
+  local first = #keys - #writes
+  for i = 1, first, 2 do  -- a key of the wrong type fails here, before any write
+    redis.call('ZCARD', keys[i])
+    redis.call('XLEN', keys[i + 1])
+  end
+  local stored = {}
+  for i = 1, #writes do
+    stored[i] = redis.call('HGET', keys[first + i], 'tk') or ''
+  end
+  local stale = {}
+  for i = 1, #writes do
+    local slot, wake, id, expect, token, state, doc, changes = unpack(writes[i])
+    if stored[i] ~= expect then
+      stale[#stale + 1] = i - 1
     else
-      redis.call('HSET', keys[i], 'tk', args[at + 2], 'st', args[at + 3], 'doc', args[at + 4])
-      local wake, changes = args[at + 5], args[at + 6]
-      if wake == '0' then
-        redis.call('ZREM', keys[1], args[at])
-      elseif wake ~= '' then
-        redis.call('ZADD', keys[1], wake, args[at])
+      redis.call('HSET', keys[first + i], 'tk', token, 'st', state, 'doc', doc)
+      if wake == 0 then
+        redis.call('ZREM', keys[2 * slot + 1], id)
+      elseif wake > 0 then
+        redis.call('ZADD', keys[2 * slot + 1], wake, id)
       end
       if changes ~= '' then
-        redis.call('XADD', keys[2], '*', 'c', args[at], 'e', changes)
+        redis.call('XADD', keys[2 * slot + 2], '*', 'c', id, 'e', changes)
       end
     end
-    at = at + 7
   end
   return stale
 end
 
--- ps_outbox: the oldest entries of an outbox.
---   KEYS[1]     outbox stream
---   ARGV[1]     at most so many
---   Output      as XRANGE: entry id, then field, customer id, field, changes
+-- ps_due: customers whose wake-up has come, earliest first in each bucket.
+--   KEYS[1..n]  due sets
+--   ARGV[1]     epoch ms up to which
+--   ARGV[2]     at most so many of each set
+--   Output      customer ids
+local function due(keys, args)
+  local out = {}
+  for i = 1, #keys do
+    local found = redis.call('ZRANGE', keys[i], '-inf', args[1], 'BYSCORE', 'LIMIT', 0, args[2])
+    for j = 1, #found do out[#out + 1] = found[j] end
+  end
+  return out
+end
+
+-- ps_outbox: the oldest entries of outboxes.
+--   KEYS[1..n]  outbox streams
+--   ARGV[1]     at most so many of each
+--   Output      one array a key, as XRANGE: entry id, then field, customer id, field, changes
 local function outbox(keys, args)
-  return redis.call('XRANGE', keys[1], '-', '+', 'COUNT', args[1])
+  local out = {}
+  for i = 1, #keys do
+    out[i] = redis.call('XRANGE', keys[i], '-', '+', 'COUNT', args[1])
+  end
+  return out
 end
 
 -- ps_watermark: up to where the effects of each input partition are stored; fenced by group generation.
@@ -88,6 +124,7 @@ local function watermark(keys, args)
 end
 
 redis.register_function{function_name = 'ps_load', callback = load, flags = {'no-writes'}}
+redis.register_function{function_name = 'ps_due', callback = due, flags = {'no-writes'}}
 redis.register_function{function_name = 'ps_outbox', callback = outbox, flags = {'no-writes'}}
 redis.register_function('ps_commit', commit)
 redis.register_function('ps_watermark', watermark)
