@@ -149,13 +149,12 @@ class RedisStore(Store):
 
     async def delivered(self, entries: Sequence[Entry]) -> None:
         """See `Store`."""
-        pipe = self._client.pipeline(transaction=False)
         by_bucket: dict[int, list[bytes]] = {}
         for entry in entries:
             by_bucket.setdefault(entry.bucket, []).append(entry.entry_id)
-        for b, ids in by_bucket.items():
-            pipe.xdel(keys.outbox(b), *ids)
-        await self._ask(pipe.execute())
+        args = [arg for ids in by_bucket.values() for arg in (len(ids), *ids)]
+        names = [keys.outbox(b) for b in by_bucket]
+        await self._ask(self._client.fcall("ps_delivered", len(names), *names, *args))
 
     async def outbox_size(self) -> int:
         """See `Store`."""

@@ -208,7 +208,9 @@ def header(function: str) -> str:
     return found[0]
 
 
-@pytest.mark.parametrize("function", ["ps_load", "ps_commit", "ps_due", "ps_outbox", "ps_watermark"])
+@pytest.mark.parametrize(
+    "function", ["ps_load", "ps_commit", "ps_due", "ps_outbox", "ps_delivered", "ps_watermark"]
+)
 def test_each_function_says_what_keys_and_arguments_it_takes(function: str) -> None:
     assert f"'{function}'" in LIBRARY
     assert "KEYS[1" in header(function)

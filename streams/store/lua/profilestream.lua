@@ -97,6 +97,21 @@ local function outbox(keys, args)
   return out
 end
 
+-- ps_delivered: delete entries of outboxes.
+--   KEYS[1..n]  outbox streams
+--   ARGV        for each key: how many entries, then their ids
+--   Output      how many were deleted
+local function delivered(keys, args)
+  local gone, at = 0, 1
+  for i = 1, #keys do
+    for j = at + 1, at + tonumber(args[at]) do
+      gone = gone + redis.call('XDEL', keys[i], args[j])
+    end
+    at = at + 1 + tonumber(args[at])
+  end
+  return gone
+end
+
 -- ps_watermark: up to where the effects of each input partition are stored; fenced by group generation.
 --   KEYS[1]     watermarks hash
 --   ARGV[1]     generation of the caller
@@ -127,4 +142,5 @@ redis.register_function{function_name = 'ps_load', callback = load, flags = {'no
 redis.register_function{function_name = 'ps_due', callback = due, flags = {'no-writes'}}
 redis.register_function{function_name = 'ps_outbox', callback = outbox, flags = {'no-writes'}}
 redis.register_function('ps_commit', commit)
+redis.register_function('ps_delivered', delivered)
 redis.register_function('ps_watermark', watermark)
