@@ -58,8 +58,7 @@ def _day_text(day: int) -> str:
 
 # Text by table: a profile shows ten instants, and formatting each costs more than computing it.
 _MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440))
-_SECONDS = tuple(f"{second:02}." for second in range(60))
-_MS = tuple(f"{ms:03}Z" for ms in range(1000))
+_MS = tuple(f"{ms // 1000:02}.{ms % 1000:03}Z" for ms in range(60_000))
 
 
 @lru_cache(maxsize=8_192)  # one profile names the same few instants again and again
@@ -71,8 +70,7 @@ def iso(at_ms: int) -> str:
     """
     day, ms = divmod(at_ms, DAY_MS)
     minute, ms = divmod(ms, 60_000)
-    second, ms = divmod(ms, 1000)
-    return _day_text(day) + _MINUTES[minute] + _SECONDS[second] + _MS[ms]
+    return _day_text(day) + _MINUTES[minute] + _MS[ms]
 
 
 UTC_CALENDAR = Calendar()

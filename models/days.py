@@ -54,19 +54,35 @@ class Days(msgspec.Struct, array_like=True, gc=False):
         return sum(self.n[i:j]), sum(self.minor[i:j])
 
     def windows(self, today: int, widths: tuple[int, ...]) -> list[tuple[int, int]]:
-        """`within` for several widths at once."""
-        if not self.day or self.day[-1] <= today - widths[-1]:
+        """`within` for several widths at once, ascending."""
+        days, counts, minors = self.day, self.n, self.minor
+        if not days or days[-1] <= today - widths[-1]:
             return [(0, 0)] * len(widths)
-        return [self.within(today, width) for width in widths]
+        i = len(days) if days[-1] <= today else bisect_right(days, today)
+        n = minor = 0
+        out = []
+        for width in widths:  # each window holds the one before: the days are walked once
+            start = today - width
+            while i and days[i - 1] > start:
+                i -= 1
+                n += counts[i]
+                minor += minors[i]
+            out.append((n, minor))
+        return out
 
     def next_change(self, today: int, widths: tuple[int, ...]) -> int | None:
         """The first day after today on which a window's content changes if nothing is added."""
         days = self.day
         if not days or days[-1] <= today - widths[-1]:
             return None
-        changes = [
-            days[i] + width for width in widths if (i := bisect_right(days, today - width)) < len(days)
-        ]
+        changes = []
+        i = len(days)
+        for width in widths:
+            start = today - width
+            while i and days[i - 1] > start:
+                i -= 1
+            if i < len(days):
+                changes.append(days[i] + width)
         if days[-1] > today:  # a day ahead of today enters before it leaves
             changes.append(days[bisect_right(days, today)])
         return min(changes)

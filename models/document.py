@@ -11,7 +11,7 @@ import orjson
 from models.calendar import iso
 from models.days import WINDOWS
 from models.rules import DAY_MS, Rules
-from models.standing import CLICK_WINDOWS, Standing, standing
+from models.standing import CLICK_WINDOWS, Standing
 from models.state import Clicks, Service, State
 from models.tags import TAGS
 
@@ -20,28 +20,28 @@ _ORDER_NAMES = tuple(f"{width}d" for width in WINDOWS)
 _CLICK_NAMES = tuple(f"{width}d" for width in CLICK_WINDOWS)
 
 
-def render(state: State, customer_id: str, at_ms: int, updated_ms: int, rules: Rules) -> bytes:
+def render(state: State, customer_id: str, now: Standing, updated_ms: int, rules: Rules) -> bytes:
     """JSON bytes of the profile as of an instant.
 
     Args:
         state: what is remembered.
         customer_id: whose it is.
-        at_ms: instant of evaluation, not earlier than `state.as_of_ms` and before `state.wake_at_ms`.
+        now: where the customer stands at the instant of evaluation, which is not earlier than
+            `state.as_of_ms` and before `state.wake_at_ms`.
         updated_ms: when this document was made, wall clock.
         rules: thresholds.
     """
-    return orjson.dumps(document(state, customer_id, at_ms, updated_ms, rules))
+    return orjson.dumps(document(state, customer_id, now, updated_ms, rules))
 
 
-def document(state: State, customer_id: str, at_ms: int, updated_ms: int, rules: Rules) -> dict[str, Any]:
+def document(state: State, customer_id: str, now: Standing, updated_ms: int, rules: Rules) -> dict[str, Any]:
     """The document as plain data; see `render`."""
-    now = standing(state, at_ms, rules)
-    today = rules.calendar.day(at_ms)
+    today = rules.calendar.day(now.at_ms)
     doc: dict[str, Any] = {
         "customer_id": customer_id,
         "schema": SCHEMA,
         "version": state.version,
-        "as_of": iso(at_ms),
+        "as_of": iso(now.at_ms),
         "updated_at": iso(updated_ms),
         "first_seen_at": iso(state.first_seen_ms),
         "last_seen_at": iso(state.last_seen_ms),

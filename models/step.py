@@ -21,7 +21,7 @@ from models import tags
 from models.aggregates import apply
 from models.events import Click, Control, Order, Service
 from models.rules import Rules
-from models.standing import next_change_ms, standing
+from models.standing import Standing, next_change_ms, standing
 from models.state import Held, State
 from models.tags import Because, Value
 
@@ -61,9 +61,21 @@ class Change(NamedTuple):
     offset: int
 
 
-def on_events(
-    state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: bool
-) -> tuple[list[Change], int]:
+class Step(NamedTuple):
+    """What came of events or of time.
+
+    Attributes:
+        changes: tag changes, in order.
+        repeats: events that were repeats of ones already counted.
+        now: where the customer stands since the last evaluation; None where nothing was evaluated.
+    """
+
+    changes: list[Change]
+    repeats: int
+    now: Standing | None
+
+
+def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: bool) -> Step:
     """Apply events in the order given; what the state has applied already is skipped.
 
     Args:
@@ -74,10 +86,10 @@ def on_events(
             "now" is event time: every instant between the events is lived through.
 
     Returns:
-        The tag changes, and how many events were repeats of ones already counted.
+        What came of it.
     """
     changes: list[Change] = []
-    repeats = 0
+    repeats, now = 0, None
     offsets = state.offsets
     for event, source, offset, mark_ms in arrivals:
         if offset <= offsets.get(source, -1):
@@ -87,7 +99,7 @@ def on_events(
             continue
         at_ms = event.ts_ms
         if 0 < state.wake_at_ms <= at_ms:
-            _live_through(state, min(at_ms, mark_ms), rules, changes)
+            now = _live_through(state, min(at_ms, mark_ms), rules, changes) or now
         if not apply(state, event, rules):
             repeats += 1
             continue
@@ -95,28 +107,29 @@ def on_events(
         if live:
             # An overdue wake-up still comes first, at its own instant; otherwise "now" is the mark.
             now_ms = max(now_ms, min(mark_ms, state.wake_at_ms or NO_LIMIT_MS))
-        _evaluate(state, now_ms, rules, source, offset, changes)
+        now = _evaluate(state, now_ms, rules, source, offset, changes)
         if live and 0 < state.wake_at_ms <= mark_ms:
-            _live_through(state, mark_ms, rules, changes)
-    return changes, repeats
+            now = _live_through(state, mark_ms, rules, changes)
+    return Step(changes, repeats, now)
 
 
-def on_wake(state: State, now_ms: int, rules: Rules) -> list[Change]:
+def on_wake(state: State, until_ms: int, rules: Rules) -> Step:
     """Live through every wake-up due at or before an instant, each at its own instant."""
     changes: list[Change] = []
-    _live_through(state, now_ms, rules, changes)
-    return changes
+    return Step(changes, 0, _live_through(state, until_ms, rules, changes))
 
 
-def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Change]) -> None:
+def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Change]) -> Standing | None:
+    now = None
     while 0 < state.wake_at_ms <= until_ms:
         due_ms = state.wake_at_ms
-        _evaluate(state, due_ms, rules, "", due_ms, changes)
+        now = _evaluate(state, due_ms, rules, "", due_ms, changes)
+    return now
 
 
 def _evaluate(
     state: State, at_ms: int, rules: Rules, source: str, offset: int, changes: list[Change]
-) -> None:
+) -> Standing:
     """Bring tags and the next wake-up to an instant; what differs from the announced becomes a change."""
     now = standing(state, at_ms, rules)
     for tag, old, new in tags.compare(state.tags, now, rules):
@@ -129,3 +142,4 @@ def _evaluate(
         changes.append(Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset))
     state.as_of_ms = at_ms
     state.wake_at_ms = next_change_ms(state, now, rules)
+    return now

@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from models import codec, document, step
 from models.rules import Rules
+from models.standing import standing
 from streams import keys
 from streams.store.contract import StoreError, StoreUnfit
 from streams.topics import DEAD_LETTER
@@ -45,7 +46,8 @@ def documents(
                 continue
             state = codec.decode(blob)
             step.on_wake(state, at_ms, rules)
-            yield cid, document.document(state, cid, max(at_ms, state.as_of_ms), updated_ms, rules)
+            now = standing(state, max(at_ms, state.as_of_ms), rules)
+            yield cid, document.document(state, cid, now, updated_ms, rules)
 
 
 def connect(url: str, buckets: int | None = None) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 
 from models import changes, codec, document, step
 from models.rules import Rules
+from models.standing import standing
 from models.state import State
 from models.step import Arrival
 from streams.cache import Cache
@@ -193,21 +194,21 @@ class Processor:
         applied = state.offsets
         if all(offset <= applied.get(source, -1) for _, source, offset, _ in arrivals):
             return None
-        decided, repeats = step.on_events(state, arrivals, self._rules, live=self._live)
-        self.counts.repeats += repeats
+        done = step.on_events(state, arrivals, self._rules, live=self._live)
+        self.counts.repeats += done.repeats
         if not state.first_seen_ms:
             return None  # nothing yet that makes a customer
-        return self._write(customer_id, stored, state, wake_before_ms, decided, known_ms)
+        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
 
     def _on_wake(self, customer_id: str, stored: Stored, now_ms: int, known_ms: int) -> Write | None:
         if not stored.state:
             return None
         state = codec.decode(stored.state)
         wake_before_ms = state.wake_at_ms
-        decided = step.on_wake(state, now_ms, self._rules)
-        if state.wake_at_ms == wake_before_ms:
+        done = step.on_wake(state, now_ms, self._rules)
+        if done.now is None:
             return None  # somebody else was here
-        return self._write(customer_id, stored, state, wake_before_ms, decided, known_ms)
+        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
 
     def _write(
         self,
@@ -215,19 +216,20 @@ class Processor:
         stored: Stored,
         state: State,
         wake_before_ms: int,
-        decided: Sequence[step.Change],
+        done: step.Step,
         known_ms: int,
     ) -> Write:
         state.version += 1
         epoch = self._store.epoch
+        now = done.now or standing(state, state.as_of_ms, self._rules)
         return Write(
             customer_id,
             stored.token,
             self._token(),
             codec.encode(state),
-            document.render(state, customer_id, state.as_of_ms, known_ms, self._rules),
+            document.render(state, customer_id, now, known_ms, self._rules),
             None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
-            [changes.render(change, customer_id, state.version, epoch, known_ms) for change in decided],
+            [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
         )
 
     def _token(self) -> bytes:

@@ -19,6 +19,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from models import codec, document, step
+from models.standing import standing
 from streams import exporter, keys
 from streams.config import Config
 from streams.oracle import OracleSettings, compare, recompute
@@ -105,14 +106,14 @@ def _one(config: Config, live: Live, facts: list[Fact], cid: str, at_ms: int, ve
         wanted = recompute(counted, at_ms, settings=settings(config)).get(cid)
         return [] if wanted is None else [f"(profile): {len(counted)} events ask for one, there is none"]
     verdict.compared += 1
-    out = _damage(stored, document.document(state, cid, state.as_of_ms, 0, rules))
+    out = _damage(stored, document.document(state, cid, standing(state, state.as_of_ms, rules), 0, rules))
     verdict.later += state.as_of_ms > at_ms
     at_ms = max(at_ms, state.as_of_ms)
     step.on_wake(state, at_ms, rules)
     wanted = recompute(counted, at_ms, settings=settings(config)).get(cid)
     if wanted is None:
         return [*out, "(profile): no event explains it"]
-    return out + compare(wanted, document.document(state, cid, at_ms, 0, rules))
+    return out + compare(wanted, document.document(state, cid, standing(state, at_ms, rules), 0, rules))
 
 
 def _due(fact: Fact, watermarks: Mapping[str, int], applied: Mapping[str, int]) -> bool:

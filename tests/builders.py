@@ -10,6 +10,7 @@ import orjson
 from models import codec, document, step
 from models.events import Event, parse
 from models.rules import Rules
+from models.standing import standing
 from models.state import State
 from models.step import Arrival, Change
 from streams.oracle import event_time_ms
@@ -88,8 +89,7 @@ def fold(
 ) -> tuple[State, list[Change]]:
     """State and changes of one customer's events, applied in one go."""
     state = State()
-    changes, _ = step.on_events(state, list(arrive(events, mark_ms)), rules, live=live)
-    return state, changes
+    return state, step.on_events(state, list(arrive(events, mark_ms)), rules, live=live).changes
 
 
 def copy(state: State) -> State:
@@ -101,7 +101,7 @@ def document_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any
     """The document evaluated at an instant; the state is left alone."""
     state = copy(state)
     step.on_wake(state, at_ms, rules)
-    return document.document(state, "c", max(at_ms, state.as_of_ms), 0, rules)
+    return document.document(state, "c", standing(state, max(at_ms, state.as_of_ms), rules), 0, rules)
 
 
 def facts_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any]:

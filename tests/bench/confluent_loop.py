@@ -101,16 +101,17 @@ class Loop:
         for customer_id, arrivals in work.items():
             state = self.states[customer_id]
             wake_before_ms = state.wake_at_ms
-            decided, _ = step.on_events(state, arrivals, self.rules, live=True)
+            done = step.on_events(state, arrivals, self.rules, live=True)
             state.version += 1
             bucket = keys.bucket(customer_id, BUCKETS)
-            doc = document.render(state, customer_id, state.as_of_ms, now_ms, self.rules)
+            assert done.now is not None
+            doc = document.render(state, customer_id, done.now, now_ms, self.rules)
             pipe.hset(
                 keys.profile(bucket, customer_id), mapping={keys.STATE: codec.encode(state), keys.DOC: doc}
             )
             if state.wake_at_ms != wake_before_ms:
                 pipe.zadd(keys.due(bucket), {customer_id: state.wake_at_ms})
-            for change in decided:
+            for change in done.changes:
                 value = changes.render(change, customer_id, state.version, "bench", now_ms)
                 self.producer.produce("tag-changes", value, customer_id)
         pipe.execute()

@@ -104,7 +104,7 @@ def folds(fetched: list[list[Fetched]], now_ms: int, rules: Rules) -> list[Fold]
         for customer_id, arrivals in ready.arrivals.items():
             before = stored.get(customer_id, b"")
             state = codec.decode(before) if before else State()
-            decided, _ = step.on_events(state, arrivals, rules, live=True)
+            decided = step.on_events(state, arrivals, rules, live=True).changes
             state.version += 1
             stored[customer_id] = codec.encode(state)
             out.append(Fold(customer_id, before, arrivals, decided, stored[customer_id]))
@@ -159,8 +159,8 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
     out["encode"] = cost(lambda: [codec.encode(state) for state in after])
     out["document"] = cost(
         lambda: [
-            document.render(state, fold.customer_id, state.as_of_ms, now_ms, rules)
-            for state, fold in zip(after, done, strict=True)
+            document.render(state, fold.customer_id, now, now_ms, rules)
+            for state, fold, now in zip(after, done, standings, strict=True)
         ]
     )
     out["changes"] = cost(

@@ -86,15 +86,16 @@ async def fold(stream: Any) -> None:
         source = f"{message.topic}/{message.partition}"
         mark_ms = min(int(message.timestamp * 1000), known_ms)
         arrival = Arrival(order, source, message.offset, mark_ms)
-        decided, _ = step.on_events(state, [arrival], rules, live=True)
+        done = step.on_events(state, [arrival], rules, live=True)
         state.version += 1
-        doc = document.render(state, customer_id, state.as_of_ms, known_ms, rules)
+        assert done.now is not None
+        doc = document.render(state, customer_id, done.now, known_ms, rules)
         async with store.pipeline(transaction=True) as pipe:
             pipe.hset(key, mapping={keys.STATE: codec.encode(state), keys.DOC: doc})
             if state.wake_at_ms:
                 pipe.zadd(keys.due(bucket), {customer_id: state.wake_at_ms})
             await pipe.execute()
-        for change in decided:
+        for change in done.changes:
             value = changes.render(change, customer_id, state.version, "bench", known_ms)
             await tag_changes.send(key=customer_id.encode(), value=value)
 

@@ -8,6 +8,7 @@ from builders import DAY, HOUR, RULES, T0, click, document_at, fold, order, serv
 from models import codec, document
 from models.calendar import Calendar
 from models.rules import Rules
+from models.standing import standing
 from models.state import State
 
 
@@ -20,7 +21,8 @@ def test_a_document_by_hand() -> None:
         [order("a", T0, 12.5), click(T0 + HOUR, "search"), service(T0 + DAY, "return", refund_amount=20)]
     )
     state.version = 3
-    assert orjson.loads(document.render(state, "c", T0 + DAY, T0 + 9 * DAY, RULES)) == {
+    now = standing(state, T0 + DAY, RULES)
+    assert orjson.loads(document.render(state, "c", now, T0 + 9 * DAY, RULES)) == {
         "customer_id": "c",
         "schema": 1,
         "version": 3,
@@ -135,9 +137,11 @@ def test_until_is_when_the_tag_then_changes() -> None:
 def test_rendering_leaves_the_state_alone() -> None:
     state, _ = fold([order("a", T0, 5), click(T0)])
     before = codec.encode(state)
-    document.render(state, "c", T0 + HOUR, T0, RULES)
+    document.render(state, "c", standing(state, T0 + HOUR, RULES), T0, RULES)
     assert codec.encode(state) == before
 
 
 def test_an_empty_state_can_be_shown() -> None:
-    assert document.document(State(), "c", T0, T0, RULES)["lifecycle"] == {"stage": "prospect"}
+    assert document.document(State(), "c", standing(State(), T0, RULES), T0, RULES)["lifecycle"] == {
+        "stage": "prospect"
+    }

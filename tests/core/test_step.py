@@ -12,7 +12,7 @@ ACTIVE_LEFT = ("active_30d", True, None)
 
 
 def applied(state: State, arrivals: Iterable[Arrival], *, live: bool = False) -> tuple[list[Any], int]:
-    changes, repeats = step.on_events(state, list(arrivals), RULES, live=live)
+    changes, repeats, _ = step.on_events(state, list(arrivals), RULES, live=live)
     return told(changes), repeats
 
 
@@ -96,21 +96,21 @@ def test_a_cancellation_takes_the_order_out_of_tags_too() -> None:
 def test_active_30d_leaves_at_the_very_millisecond() -> None:
     state, _ = fold([click(T0 + 1)])
     due_ms = T0 + 1 + 30 * DAY
-    assert ACTIVE_LEFT not in [change[:3] for change in told(step.on_wake(state, due_ms - 1, RULES))]
-    assert told(step.on_wake(state, due_ms, RULES)) == [(*ACTIVE_LEFT, due_ms)]
+    assert ACTIVE_LEFT not in [change[:3] for change in told(step.on_wake(state, due_ms - 1, RULES).changes)]
+    assert told(step.on_wake(state, due_ms, RULES).changes) == [(*ACTIVE_LEFT, due_ms)]
 
 
 def test_waking_before_the_wake_up_does_nothing() -> None:
     state, _ = fold([order("a", T0, 1)])
     before = copy(state)
-    assert step.on_wake(state, state.wake_at_ms - 1, RULES) == []
+    assert step.on_wake(state, state.wake_at_ms - 1, RULES).changes == []
     assert state == before
 
 
 def test_an_overdue_wake_up_fires_at_its_own_instant_whoever_comes_late() -> None:
     by_timer, _ = fold([order("a", T0, 9)])
     by_event = copy(by_timer)
-    silence = step.on_wake(by_timer, T0 + 200 * DAY, RULES)
+    silence = step.on_wake(by_timer, T0 + 200 * DAY, RULES).changes
     expected = [
         ("rfm_segment", "new_customers", "promising", T0 + 30 * DAY),
         (*ACTIVE_LEFT, T0 + 30 * DAY),
@@ -135,7 +135,7 @@ def test_an_event_at_the_instant_of_a_wake_up_comes_after_it() -> None:
 
 def test_a_change_names_the_event_that_caused_it() -> None:
     state = State()
-    changes, _ = step.on_events(state, [one(order("a", T0, 900), 41)], RULES, live=False)
+    changes, _, _ = step.on_events(state, [one(order("a", T0, 900), 41)], RULES, live=False)
     assert {(change.source, change.offset) for change in changes} == {("orders/0", 41)}
     assert [change.seq for change in changes] == [1, 2, 3, 4]
 
@@ -184,7 +184,7 @@ def test_live_evaluates_an_old_event_at_its_mark() -> None:
 
 def test_event_time_lives_through_what_live_skips() -> None:
     state, changes = fold([order("a", T0, 1)], live=False)
-    changes += step.on_wake(state, T0 + 100 * DAY, RULES)
+    changes += step.on_wake(state, T0 + 100 * DAY, RULES).changes
     assert [change.new for change in changes if change.tag == "lifecycle"] == ["new", "at_risk"]
 
 

@@ -90,7 +90,7 @@ def test_repeats_within_thirty_days_change_no_fact(events: list[Event], rng: ran
 def test_the_whole_stream_a_second_time_is_skipped_by_offset(events: list[Event]) -> None:
     state, _ = fold(events)
     before = copy(state)
-    assert step.on_events(state, list(arrive(events)), RULES, live=False) == ([], 0)
+    assert step.on_events(state, list(arrive(events)), RULES, live=False) == ([], 0, None)
     assert state == before
 
 
@@ -126,11 +126,11 @@ def test_batch_boundaries_do_not_matter(
     if live:
         arrivals = [one._replace(mark_ms=one.mark_ms + rng.randrange(late * DAY + 1)) for one in arrivals]
     whole = State()
-    expected, _ = step.on_events(whole, arrivals, RULES, live=live)
+    expected = step.on_events(whole, arrivals, RULES, live=live).changes
     split, changes = State(), []
     cuts = sorted(rng.choices(range(len(arrivals) + 1), k=3))
     for start, end in pairwise([0, *cuts, len(arrivals)]):
-        changes += step.on_events(split, arrivals[start:end], RULES, live=live)[0]
+        changes += step.on_events(split, arrivals[start:end], RULES, live=live).changes
         split = copy(split)
     assert (changes, split) == (expected, whole)
 
@@ -143,15 +143,15 @@ def test_whether_a_timer_or_the_next_event_notices_makes_no_difference(
     events.sort(key=when)
     arrivals = list(arrive(events))
     lazy, eager = State(), State()
-    expected, _ = step.on_events(lazy, arrivals, RULES, live=False)
+    expected = step.on_events(lazy, arrivals, RULES, live=False).changes
     changes = []
     for arrival, following in zip(arrivals, [*arrivals[1:], None], strict=True):
-        changes += step.on_events(eager, [arrival], RULES, live=False)[0]
+        changes += step.on_events(eager, [arrival], RULES, live=False).changes
         if following is not None:
             swept_ms = data.draw(st.integers(arrival.event.ts_ms, following.event.ts_ms))
-            changes += step.on_wake(eager, swept_ms, RULES)
-    changes += step.on_wake(eager, END, RULES)
-    expected += step.on_wake(lazy, END, RULES)
+            changes += step.on_wake(eager, swept_ms, RULES).changes
+    changes += step.on_wake(eager, END, RULES).changes
+    expected += step.on_wake(lazy, END, RULES).changes
     assert (changes, eager) == (expected, lazy)
 
 
@@ -159,7 +159,7 @@ def test_whether_a_timer_or_the_next_event_notices_makes_no_difference(
 @settings(deadline=None)
 def test_folding_the_changes_gives_the_tags_and_seq_has_no_gap(events: list[Event], live: bool) -> None:
     state, changes = fold(events, live=live)
-    changes += step.on_wake(state, END, RULES)
+    changes += step.on_wake(state, END, RULES).changes
     held: dict[str, Any] = {}
     for change in changes:
         assert change.old == held.get(change.tag) != change.new
@@ -184,12 +184,12 @@ def test_after_a_wake_up_the_next_one_is_later(events: list[Event], ahead_ms: in
     step.on_wake(state, now_ms, RULES)
     assert state.wake_at_ms == 0 or state.wake_at_ms > now_ms
     assert as_of_ms <= state.as_of_ms <= now_ms
-    assert step.on_wake(state, now_ms, RULES) == []
+    assert step.on_wake(state, now_ms, RULES).changes == []
 
 
 def stripped(state: State, at_ms: int, rules: Rules) -> dict[str, Any]:
     """What may not change between two wake-ups; computed at the instant from the aggregates alone."""
-    doc = document.document(state, "c", at_ms, 0, rules)
+    doc = document.document(state, "c", standing(state, at_ms, rules), 0, rules)
     del doc["as_of"]
     doc["rfm"].pop("recency_days", None)
     now = standing(state, at_ms, rules)
