@@ -17,6 +17,7 @@ POPULATION = "ps:population"  # the population snapshot in force
 TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
 
 
+@lru_cache(maxsize=16_384)  # asked three times a write: at the load, the commit and for the relay
 def bucket(customer_id: str, buckets: int) -> int:
     """Bucket of a customer: CRC-32 of the UTF-8 id, modulo the number of buckets.
 

@@ -175,15 +175,19 @@ class Processor:
     async def _commit(self, writes: Sequence[Write], owned: Callable[[], bool] | None) -> list[str]:
         """Commit and keep the cache in step; gives the stale ones."""
         stale: list[str] = await self._until_done(partial(self._store.commit, writes), owned)
-        rejected = set(stale)
-        stored = [write for write in writes if write.customer_id not in rejected]
-        self._cache.update({write.customer_id: Stored(write.token, write.state) for write in stored})
+        rejected, size = set(stale), self._store.buckets
+        written: dict[str, Stored] = {}
+        for write in writes:
+            cid = write.customer_id
+            if cid not in rejected:
+                written[cid] = Stored(write.token, write.state)
+                if write.changes:
+                    self.counts.changes += len(write.changes)
+                    self.announced.add(bucket(cid, size))
+        self._cache.update(written)
         self._cache.drop(stale)
-        self.counts.commits += len(stored)
+        self.counts.commits += len(written)
         self.counts.stale += len(stale)
-        self.counts.changes += sum(len(write.changes) for write in stored)
-        size = self._store.buckets
-        self.announced.update(bucket(write.customer_id, size) for write in stored if write.changes)
         return stale
 
     def _on_events(
@@ -192,8 +196,11 @@ class Processor:
         state = codec.decode(stored.state) if stored.state else State()
         wake_before_ms = state.wake_at_ms
         applied = state.offsets
-        if all(offset <= applied.get(source, -1) for _, source, offset, _ in arrivals):
-            return None
+        for _, source, offset, _ in arrivals:
+            if offset > applied.get(source, -1):
+                break
+        else:
+            return None  # all of it is in there
         done = step.on_events(state, arrivals, self._rules, live=self._live)
         self.counts.repeats += done.repeats
         if not state.first_seen_ms:
