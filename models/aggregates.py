@@ -1,23 +1,23 @@
 """One event into the aggregates of a state. Order of arrival and repeats leave no trace in them.
 
 Repeats are recognised by event id: orders and service events for `SEEN_DAYS` days after they arrived and
-among the customer's latest `SEEN_MOST`; clicks among the customer's latest `SEEN_CLICKS`. An order is
+among the customer's latest `SEEN_MOST`; clicks among the customer's latest 64 (`engagement`). An order is
 recognised by its order id besides, for as long as it stands in the ledger (`orders`).
 """
 
+from models.engagement import Engagement
 from models.events import Click, Control, Order, Service
 from models.orders import CANCELLED, UNKNOWN
 from models.rules import DAY_MS, Rules
-from models.standing import CLICK_WINDOWS, ORDER_WINDOWS
-from models.state import ACTIONS, OTHER_ACTION, PASSIVE_ACTIONS, Clicks, Seen, State
-from models.state import Service as ServiceStats
+from models.satisfaction import Satisfaction
+from models.service import Service as ServiceStats
+from models.standing import ORDER_WINDOWS
+from models.state import PASSIVE_ACTIONS, Seen, State
 
 SEEN_DAYS = 35  # promised are 30; the rest covers events that arrive out of order
 SEEN_MOST = 512  # event ids, 12 bytes each
-SEEN_CLICKS = 64  # event ids, 9 bytes each
 # An order and a service event of the same id come from different systems and are two events.
 SERVICE_SALT = 0x5E12_71CE
-CONTACTS = frozenset(("ticket_opened", "complaint", "return", "refund", "csat", "nps", "feedback"))
 
 
 def apply(state: State, event: Order | Click | Service | Control, rules: Rules) -> bool:
@@ -32,19 +32,16 @@ def apply(state: State, event: Order | Click | Service | Control, rules: Rules) 
             return False
         _order(state, event, rules)
     elif type(event) is Click:
-        if state.clicks is None:
-            state.clicks = Clicks()
-        if event.event_hash in state.clicks.seen:
+        if state.engagement is None:
+            state.engagement = Engagement()
+        if not state.engagement.add(event, rules):
             return False
-        _click(state.clicks, event, rules)
         if event.action in PASSIVE_ACTIONS:
             at_ms = 0
     elif type(event) is Service:
         if not _first_time(state.seen, event.event_hash ^ SERVICE_SALT, max(state.as_of_ms, at_ms)):
             return False
-        if state.service is None:
-            state.service = ServiceStats()
-        _service(state.service, event, rules)
+        _service(state, event, rules)
         if event.action in PASSIVE_ACTIONS:
             at_ms = 0
     state.first_seen_ms = min(event.ts_ms, state.first_seen_ms or event.ts_ms)
@@ -76,27 +73,11 @@ def _order(state: State, event: Order, rules: Rules) -> None:
     state.orders.days.trim(rules.calendar.day(max(state.as_of_ms, event.ts_ms)), ORDER_WINDOWS[-1])
 
 
-def _click(clicks: Clicks, event: Click, rules: Rules) -> None:
-    clicks.n += 1
-    clicks.last_ms = max(clicks.last_ms, event.ts_ms)
-    action = event.action if event.action in ACTIONS else OTHER_ACTION
-    clicks.actions[action] = clicks.actions.get(action, 0) + 1
-    day = rules.calendar.day(event.ts_ms)
-    clicks.days.add(day, 1)
-    clicks.days.trim(clicks.days.day[-1], CLICK_WINDOWS[-1])
-    clicks.seen.append(event.event_hash)
-    if len(clicks.seen) > SEEN_CLICKS:
-        del clicks.seen[0]
-
-
-def _service(service: ServiceStats, event: Service, rules: Rules) -> None:
-    action = event.action
-    if action in CONTACTS:
-        service.contacts += 1
-        service.last_contact_ms = max(service.last_contact_ms, event.ts_ms)
-    if action == "complaint":
-        service.complaints += 1
-    elif action == "return":
-        service.returns += 1
-    if action in ("return", "refund") and event.refund_minor and event.currency in (None, rules.currency):
-        service.refunds_minor += event.refund_minor
+def _service(state: State, event: Service, rules: Rules) -> None:
+    if state.service is None:
+        state.service = ServiceStats()
+    state.service.add(event, rules)
+    if event.score is not None or event.sentiment is not None:
+        if state.satisfaction is None:
+            state.satisfaction = Satisfaction()
+        state.satisfaction.add(event)

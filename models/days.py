@@ -46,6 +46,13 @@ class Days(msgspec.Struct, array_like=True, gc=False):
             i = bisect_right(self.day, today - width)
             del self.day[:i], self.n[:i], self.minor[:i]
 
+    def merged(self, other: "Days") -> "Days":
+        """Of two parts of one customer's events."""
+        out = Days(self.day[:], self.n[:], self.minor[:])
+        for day, n, minor in zip(other.day, other.n, other.minor, strict=True):
+            out.add(day, n, minor)
+        return out
+
     def within(self, today: int, width: int) -> tuple[int, int]:
         """Count and money of the window of `width` days that ends today."""
         days = self.day

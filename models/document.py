@@ -11,13 +11,12 @@ import orjson
 from models.calendar import iso
 from models.days import WINDOWS
 from models.rules import DAY_MS, Rules
-from models.standing import CLICK_WINDOWS, Standing
-from models.state import Clicks, Service, State
+from models.standing import Standing
+from models.state import State
 from models.tags import TAGS
 
 SCHEMA = 1
 _ORDER_NAMES = tuple(f"{width}d" for width in WINDOWS)
-_CLICK_NAMES = tuple(f"{width}d" for width in CLICK_WINDOWS)
 
 
 def render(state: State, customer_id: str, now: Standing, updated_ms: int, rules: Rules) -> bytes:
@@ -51,10 +50,12 @@ def document(state: State, customer_id: str, now: Standing, updated_ms: int, rul
     }
     if "lifecycle" in state.tags:
         doc["lifecycle"]["since"] = iso(state.tags["lifecycle"].since_ms)
-    if state.clicks is not None:
-        doc["engagement"] = _engagement(state.clicks, today)
+    if state.engagement is not None:
+        doc["engagement"] = state.engagement.show(today)
     if state.service is not None:
-        doc["service"] = _service(state.service)
+        doc["service"] = state.service.show(now.at_ms, now.orders)
+    if state.satisfaction is not None and (said := state.satisfaction.show()):
+        doc["satisfaction"] = said
     return doc
 
 
@@ -95,25 +96,4 @@ def _tags(state: State, now: Standing, rules: Rules) -> dict[str, Any]:
         if until_ms:
             entry["until"] = iso(until_ms)
         out[tag.id] = entry
-    return out
-
-
-def _engagement(clicks: Clicks, today: int) -> dict[str, Any]:
-    windows = zip(_CLICK_NAMES, clicks.days.windows(today, CLICK_WINDOWS), strict=True)
-    return {
-        "clicks": clicks.n,
-        "last_click_at": iso(clicks.last_ms),
-        "actions": dict(sorted(clicks.actions.items())),
-        "windows": {name: {"clicks": n} for name, (n, _) in windows},
-    }
-
-
-def _service(service: Service) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "contacts": service.contacts,
-        "complaints": service.complaints,
-        "returns": service.returns,
-    }
-    if service.last_contact_ms:
-        out["last_contact_at"] = iso(service.last_contact_ms)
     return out

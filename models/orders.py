@@ -79,6 +79,34 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
             self._remove(i, calendar)
             self._insert(key, new_at, new_minor, said, calendar)
 
+    def merged(self, other: "Orders", calendar: Calendar) -> "Orders":
+        """Of two parts of one customer's events.
+
+        Both may know something of the same order. Exact while no order that one of them has sealed is
+        known to the other.
+        """
+        out = Orders(
+            self.key[:], self.at_ms[:], self.minor[:], self.said_after_ms[:],
+            self.sealed_first_ms, self.sealed_last_ms, self.n, self.total_minor, self.unknown,
+            self.days.merged(Days()),
+        )  # fmt: skip
+        sealed = Orders(n=other.n, total_minor=other.total_minor, unknown=other.unknown)
+        sealed.days = other.days.merged(Days())
+        ledger = zip(other.key, other.at_ms, other.minor, other.said_after_ms, strict=True)
+        for key, at_ms, minor, said_after_ms in ledger:
+            out.join(key, at_ms, UNKNOWN, calendar)
+            out.join(key, at_ms + said_after_ms, minor, calendar)
+            if minor != CANCELLED:
+                sealed._count(-1, at_ms, minor, calendar)
+        out.n += sealed.n
+        out.total_minor += sealed.total_minor
+        out.unknown += sealed.unknown
+        out.days = out.days.merged(sealed.days)
+        firsts = [at_ms for at_ms in (out.sealed_first_ms, other.sealed_first_ms) if at_ms]
+        out.sealed_first_ms = min(firsts, default=0)
+        out.sealed_last_ms = max(out.sealed_last_ms, other.sealed_last_ms)
+        return out
+
     def last_ms(self) -> int:
         """Time of the latest order that counts; 0 where there is none."""
         for i in range(len(self.key) - 1, -1, -1):

@@ -7,10 +7,10 @@ the exact instant of its next change, so that a profile needs one wake-up and no
 from typing import NamedTuple
 
 from models import lifecycle, rfm
+from models.engagement import WINDOWS as CLICK_WINDOWS
 from models.rules import DAY_MS, Rules
 from models.state import State
 
-CLICK_WINDOWS = (7, 30, 90)
 ORDER_WINDOWS = (7, 30, 90, 365)
 
 
@@ -76,8 +76,8 @@ def next_change_ms(state: State, now: Standing, rules: Rules) -> int:
     day = state.orders.days.next_change(today, ORDER_WINDOWS)
     if day is not None:
         changes.append(calendar.start_ms(day))
-    if state.clicks is not None:
-        day = state.clicks.days.next_change(today, CLICK_WINDOWS)
+    if state.engagement is not None:
+        day = state.engagement.days.next_change(today, CLICK_WINDOWS)
         if day is not None:
             changes.append(calendar.start_ms(day))
     return min(changes, default=0)

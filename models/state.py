@@ -6,16 +6,11 @@ arrival order and of repeats; only `Held.since_ms`, `version` and `seq` depend o
 
 import msgspec
 
-from models.days import Days
+from models.engagement import Engagement
 from models.orders import Orders
+from models.satisfaction import Satisfaction
+from models.service import Service
 
-# Known click actions are counted by name, all others together, so that a state stays bounded.
-_KNOWN = """
-page_view product_view list_view search add_to_cart remove_from_cart checkout_start favourite
-campaign_received campaign_click coupon_redeemed signup login
-"""
-ACTIONS = frozenset(_KNOWN.split())
-OTHER_ACTION = "other"
 # Things that happen to a customer are not activity of the customer.
 PASSIVE_ACTIONS = frozenset(("campaign_received", "delivered"))
 
@@ -30,26 +25,6 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
 
     key: list[int] = []
     until_day: list[int] = []
-
-
-class Clicks(msgspec.Struct, array_like=True, gc=False):
-    """Click aggregate: how many, when last, which actions, by day."""
-
-    n: int = 0
-    last_ms: int = 0
-    actions: dict[str, int] = {}
-    days: Days = msgspec.field(default_factory=Days)
-    seen: list[int] = []
-
-
-class Service(msgspec.Struct, array_like=True, gc=False):
-    """Service aggregate; refunds in minor units."""
-
-    contacts: int = 0
-    complaints: int = 0
-    returns: int = 0
-    refunds_minor: int = 0
-    last_contact_ms: int = 0
 
 
 class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -71,7 +46,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
         last_seen_ms: latest event.
         last_active_ms: latest event that is the customer's own doing.
         offsets: "topic/partition" -> last applied offset.
-        seen: order and service events already counted.
+        seen: order and service events already counted; `engagement` has its own.
         tags: tag id -> what was announced.
     """
 
@@ -85,6 +60,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     offsets: dict[str, int] = {}
     seen: Seen = msgspec.field(default_factory=Seen)
     orders: Orders = msgspec.field(default_factory=Orders)
-    clicks: Clicks | None = None
+    engagement: Engagement | None = None
     service: Service | None = None
+    satisfaction: Satisfaction | None = None
     tags: dict[str, Held] = {}

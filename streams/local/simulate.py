@@ -21,15 +21,8 @@ _STEPS = ("page_view", "list_view", "search", "product_view", "product_view", "a
 _PAGES = ("home", "offers", "stores", "account")
 _ODD_CLICKS = ("page_view", "product_view", "search", "add_to_cart", "campaign_received", "login", "hover_3d")
 _ODD_SERVICE = (
-    "ticket_opened",
-    "complaint",
-    "return",
-    "refund",
-    "csat",
-    "nps",
-    "feedback",
-    "delivered",
-    "wave",
+    *("ticket_opened", "ticket_opened", "ticket_resolved", "complaint", "return", "refund"),
+    *("csat", "nps", "feedback", "delivered", "wave"),
 )
 # Share of orders that lead to a service event of this kind, and days after the order.
 _AFTERMATH = (
@@ -213,11 +206,23 @@ def _incident(rng: random.Random, at_ms: int, order_id: str) -> list[tuple[int, 
         return [(ms, {"type": kind, "order_id": order_id, **body}) for ms, body in _order_story(rng, at_ms)]
     if kind == "click":
         times = [at_ms + rng.choice((0, 1000, 40 * _MINUTE_MS)) * n for n in range(rng.randint(1, 5))]
-        return [(ms, {"type": kind, "action": rng.choice(_ODD_CLICKS)}) for ms in times]
+        dwell = rng.choice(({}, {"dwell_ms": rng.choice((0, 1_500, 2_499.9, 10**9, -1))}))
+        return [(ms, {"type": kind, "action": rng.choice(_ODD_CLICKS), **dwell}) for ms in times]
     action = rng.choice(_ODD_SERVICE)
     if action in ("return", "refund"):  # no order needed, and now and then more than was spent
         return [(at_ms, {"type": kind, "action": action, **_money("refund_amount", rng)})]
-    return [(at_ms, {"type": kind, "action": action, **_details(action, {"event_id": order_id}, rng)})]
+    return [(at_ms, {"type": kind, "action": action, **_odd_details(action, rng)})]
+
+
+def _odd_details(action: str, rng: random.Random) -> Event:
+    """Tickets that are opened and resolved again and again; answers beside their scale."""
+    if action.startswith("ticket"):
+        return {"ticket_id": f"t{rng.randrange(4)}"} if rng.random() < 0.9 else {}
+    score = {"score": rng.choice((0, 1, 3.5, 4, 7, 10, 11)), "scale": rng.choice((5, 10, 7))}
+    if rng.random() < 0.3:
+        del score["scale"]
+    sentiment = {"sentiment": rng.choice((-1, -0.6, 0, 0.25, 1, 1.5))} if rng.random() < 0.4 else {}
+    return (score if action in ("csat", "nps") else {}) | sentiment
 
 
 def _order_story(rng: random.Random, at_ms: int) -> Iterator[tuple[int, Event]]:

@@ -39,10 +39,12 @@ def test_a_document_by_hand() -> None:
         },
         "lifecycle": {"stage": "new", "since": "2023-11-15T00:00:00.000Z"},
         "engagement": {
-            "clicks": 1, "last_click_at": "2023-11-15T01:00:00.000Z", "actions": {"search": 1},
+            "clicks": 1, "sessions": 1, "pages": 0, "activity": 0.951695,
+            "last_click_at": "2023-11-15T01:00:00.000Z", "actions": {"search": 1},
             "windows": {f"{days}d": {"clicks": 1} for days in (7, 30, 90)},
         },
-        "service": {"contacts": 1, "complaints": 0, "returns": 1,
+        "service": {"contacts": 1, "repeat_contacts": 0, "complaints": 0, "returns": 1, "open_tickets": 0,
+                    "return_ratio": 1.0,
                     "last_contact_at": "2023-11-16T00:00:00.000Z"},
         "tags": {
             "lifecycle": {

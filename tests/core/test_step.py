@@ -34,7 +34,7 @@ def test_offsets_are_kept_for_each_source_apart() -> None:
     state, _ = fold([click(T0), click(T0 + 1), order("a", T0 + 2, 1)])
     assert state.offsets == {"clicks/0": 1, "orders/0": 0}
     applied(state, [one(click(T0 + 3), 0), one(order("b", T0 + 3, 1), 1)])
-    assert (state.clicks.n if state.clicks else 0, state.orders.n) == (2, 2)
+    assert (state.engagement.n if state.engagement else 0, state.orders.n) == (2, 2)
 
 
 def test_a_gap_in_the_offsets_is_no_reason_to_wait() -> None:
@@ -73,7 +73,11 @@ def test_a_repeated_click_is_known_among_the_last_64() -> None:
 def test_one_event_id_in_two_systems_is_two_events() -> None:
     events = [order("a", T0, 1), service(T0, "complaint"), click(T0)]
     state, _ = fold([event | {"event_id": "same"} for event in events])
-    assert (state.orders.n, state.service and state.service.complaints, state.clicks and state.clicks.n) == (
+    assert (
+        state.orders.n,
+        state.service and state.service.complaints,
+        state.engagement and state.engagement.n,
+    ) == (
         1,
         1,
         1,

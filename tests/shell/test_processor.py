@@ -168,7 +168,7 @@ async def test_a_stale_write_is_not_folded_again_after_ownership_ended() -> None
     store.intrude = lose_it
     with pytest.raises(Abandoned):
         await processing(store).apply(ready(list(arrive([click(T0)]))), lambda: owned[0])
-    assert codec.decode(store.profiles["c"].state).clicks is None
+    assert codec.decode(store.profiles["c"].state).engagement is None
 
 
 async def test_a_restarted_store_is_not_asked_again() -> None:

@@ -1,0 +1,117 @@
+"""Engagement: what a customer does on the site and in the app.
+
+Counts by calendar day give both the windows and the decayed activity, so all of it is exact whatever the
+order of arrival.
+"""
+
+from typing import Any
+
+import msgspec
+
+from models.calendar import iso
+from models.days import Days
+from models.events import Click
+from models.rules import Rules
+from models.sessions import Sessions
+
+WINDOWS = (7, 30, 90)
+_WINDOW_NAMES = tuple(f"{width}d" for width in WINDOWS)
+SEEN_MOST = 64  # event ids, 9 bytes each
+HALF_LIFE_DAYS = 14
+_DECAY: tuple[float, ...] = tuple(0.5 ** (age / HALF_LIFE_DAYS) for age in range(WINDOWS[-1]))
+# Known actions are counted by name, all others together, so that a state stays bounded.
+_KNOWN = """
+page_view product_view list_view search add_to_cart remove_from_cart checkout_start favourite
+campaign_received campaign_click coupon_redeemed signup login
+"""
+ACTIONS = frozenset(_KNOWN.split())
+OTHER_ACTION = "other"
+PAGE_ACTIONS = frozenset(("page_view", "product_view", "list_view"))
+DWELL_MOST_MS = 6 * 3_600_000  # a page left open overnight was not read for a night
+
+
+class Engagement(msgspec.Struct, array_like=True, gc=False):
+    """The aggregate of click events.
+
+    Attributes:
+        n: clicks.
+        last_ms: time of the latest, epoch ms.
+        pages: of them page, product and list views.
+        dwell_ms: time spent as told by the clicks, each at most `DWELL_MOST_MS`.
+        dwelt: how many clicks told it.
+        actions: action -> clicks; unknown ones under `OTHER_ACTION`.
+        days: clicks by calendar day, 90 days.
+        sessions: visits.
+        seen: identities of the latest `SEEN_MOST` clicks, oldest first.
+    """
+
+    n: int = 0
+    last_ms: int = 0
+    pages: int = 0
+    dwell_ms: int = 0
+    dwelt: int = 0
+    actions: dict[str, int] = {}
+    days: Days = msgspec.field(default_factory=Days)
+    sessions: Sessions = msgspec.field(default_factory=Sessions)
+    seen: list[int] = []
+
+    def add(self, event: Click, rules: Rules) -> bool:
+        """Count a click; False where it is a repeat."""
+        if event.event_hash in self.seen:
+            return False
+        at_ms = event.ts_ms
+        self.n += 1
+        self.last_ms = max(self.last_ms, at_ms)
+        action = event.action if event.action in ACTIONS else OTHER_ACTION
+        self.actions[action] = self.actions.get(action, 0) + 1
+        self.pages += action in PAGE_ACTIONS
+        if event.dwell_ms is not None and event.dwell_ms >= 0:
+            self.dwell_ms += min(int(event.dwell_ms), DWELL_MOST_MS)
+            self.dwelt += 1
+        self.days.add(rules.calendar.day(at_ms), 1)
+        self.days.trim(self.days.day[-1], WINDOWS[-1])
+        self.sessions.add(at_ms)
+        self.seen.append(event.event_hash)
+        if len(self.seen) > SEEN_MOST:
+            del self.seen[0]
+        return True
+
+    def merged(self, other: "Engagement") -> "Engagement":
+        """Of two parts of one customer's clicks that share no event."""
+        days = self.days.merged(other.days)
+        if days.day:
+            days.trim(days.day[-1], WINDOWS[-1])
+        names = self.actions.keys() | other.actions.keys()
+        return Engagement(
+            self.n + other.n,
+            max(self.last_ms, other.last_ms),
+            self.pages + other.pages,
+            self.dwell_ms + other.dwell_ms,
+            self.dwelt + other.dwelt,
+            {name: self.actions.get(name, 0) + other.actions.get(name, 0) for name in sorted(names)},
+            days,
+            self.sessions.merged(other.sessions),
+            (self.seen + other.seen)[-SEEN_MOST:],
+        )
+
+    def activity(self, today: int) -> float:
+        """Clicks of the last 90 days, each halved every `HALF_LIFE_DAYS` calendar days."""
+        days = zip(self.days.day, self.days.n, strict=True)
+        return sum(n * _DECAY[today - day] for day, n in days if 0 <= today - day < WINDOWS[-1])
+
+    def show(self, today: int) -> dict[str, Any]:
+        """The section `engagement` of the document, as of a calendar day."""
+        out: dict[str, Any] = {
+            "clicks": self.n,
+            "sessions": self.sessions.n,
+            "pages": self.pages,
+            "activity": round(self.activity(today), 6),
+            "last_click_at": iso(self.last_ms),
+            "actions": dict(sorted(self.actions.items())),
+        }
+        if self.dwelt:
+            out["dwell_ms"] = self.dwell_ms
+            out["dwell_mean_ms"] = self.dwell_ms / self.dwelt
+        windows = zip(_WINDOW_NAMES, self.days.windows(today, WINDOWS), strict=True)
+        out["windows"] = {name: {"clicks": n} for name, (n, _) in windows}
+        return out

@@ -1,0 +1,119 @@
+"""The oracle's sections on clicks and service, each recomputed from a customer's raw events.
+
+As `oracle`: nothing shared with `models/`, no state carried along, definitions written out as literally
+as the words allow.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+Timed = tuple[int, Mapping[str, Any]]
+InWindow = Callable[[int, int], bool]  # instant, days -> whether it lies in the window that ends at T
+Age = Callable[[int], int]  # instant -> how many calendar days before T's
+
+_CONTACTS = frozenset({"ticket_opened", "complaint", "return", "refund", "csat", "nps", "feedback"})
+_MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(ts_ms: int) -> str:
+    """ISO-8601 text, UTC with milliseconds."""
+    text = (_EPOCH + timedelta(milliseconds=ts_ms)).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def engagement(clicks: list[Timed], age: Age) -> dict[str, Any]:
+    """Clicks, sessions, pages, dwell and decayed activity."""
+    if not clicks:
+        return {}
+    times = sorted(ts_ms for ts_ms, _ in clicks)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    told = [event["dwell_ms"] for _, event in clicks if event.get("dwell_ms") is not None]
+    dwelt = [ms for ms in told if ms >= 0]
+    ages = [days for ts_ms in times if 0 <= (days := age(ts_ms)) < 90]
+    dwell = {"dwell_ms": sum(min(int(ms), 6 * _HOUR_MS) for ms in dwelt)} if dwelt else {}
+    return {
+        "engagement": {
+            "clicks": len(times),
+            "sessions": 1 + sum(gap > 30 * _MINUTE_MS for gap in gaps),
+            "pages": sum(e["action"] in ("page_view", "product_view", "list_view") for _, e in clicks),
+            "activity": float(sum(2.0 ** (-days / 14) for days in ages)),
+            "last_click_at": iso(times[-1]),
+            "windows": {
+                f"{width}d": {"clicks": sum(0 <= age(ts_ms) < width for ts_ms in times)}
+                for width in (7, 30, 90)
+            },
+            "actions": dict(Counter(event["action"] for _, event in clicks)),
+            **dwell,
+        }
+    }
+
+
+def service(events: list[Timed], at_ms: int, orders: int) -> dict[str, Any]:
+    """Contacts, complaints, returns and tickets."""
+    if not events:
+        return {}
+    actions = Counter(event.get("action") for _, event in events)
+    contacts = sorted(ts_ms for ts_ms, event in events if event.get("action") in _CONTACTS)
+    out: dict[str, Any] = {
+        "contacts": len(contacts),
+        "complaints": actions["complaint"],
+        "returns": actions["return"],
+        "repeat_contacts": sum(later - earlier <= 7 * _DAY_MS for earlier, later in pairwise(contacts)),
+    }
+    if contacts:
+        out["last_contact_at"] = iso(contacts[-1])
+    if orders:
+        out["return_ratio"] = float(min(1, actions["return"] / orders))
+    opened: dict[str, list[int]] = defaultdict(list)
+    resolved: dict[str, list[int]] = defaultdict(list)
+    for ts_ms, event in events:
+        if event.get("ticket_id"):
+            {"ticket_opened": opened, "ticket_resolved": resolved}.get(event["action"], defaultdict(list))[
+                event["ticket_id"]
+            ].append(ts_ms)
+    waiting = [min(times) for t, times in opened.items() if max(times) > max(resolved[t], default=0)]
+    took = [max(resolved[t]) - min(times) for t, times in opened.items()
+            if resolved[t] and max(resolved[t]) >= max(times)]  # fmt: skip
+    out["open_tickets"] = len(waiting)
+    if waiting:
+        out["oldest_open_ticket_at"] = iso(min(waiting))
+        out["oldest_open_ticket_days"] = (at_ms - min(waiting)) / _DAY_MS
+    if took:
+        out |= {"resolved_tickets": len(took), "resolve_mean_hours": sum(took) / len(took) / _HOUR_MS}
+    return {"service": out}
+
+
+def satisfaction(events: list[Timed]) -> dict[str, Any]:
+    """CSAT as a share of its scale, NPS of ten, sentiment from -1 to 1."""
+    out: dict[str, Any] = {}
+    for name, usual, show in (("csat", 5, 1.0), ("nps", 10, 10.0)):
+        answers = sorted(
+            (ts_ms, event["score"] / (event.get("scale") or usual) * show)
+            for ts_ms, event in events
+            if event["action"] == name
+            and event.get("score") is not None
+            and event.get("scale") != 0
+            and 0 <= event["score"] <= (event.get("scale") or usual)
+        )
+        out |= _answers(name, [float(value) for _, value in answers])
+    said = sorted(
+        (ts_ms, event["sentiment"])
+        for ts_ms, event in events
+        if event.get("sentiment") is not None and -1 <= event["sentiment"] <= 1
+    )
+    out |= _answers("sentiment", [float(value) for _, value in said])
+    return {"satisfaction": out} if out else {}
+
+
+def _answers(name: str, values: list[float]) -> dict[str, Any]:
+    if not values:
+        return {}
+    out = {f"{name}_n": len(values), f"{name}_mean": sum(values) / len(values), f"{name}_last": values[-1]}
+    before = values[-8:-1]
+    if before:
+        out[f"{name}_trend"] = values[-1] - sum(before) / len(before)
+    return out
