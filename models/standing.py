@@ -46,7 +46,8 @@ def standing(state: State, at_ms: int, rules: Rules) -> Standing:
     if active_until <= at_ms:
         active_until = 0
     if not n:
-        return Standing(at_ms, 0, 0, 0, net, total, lifecycle.PROSPECT, 0, 0, 0, 0, 0, None,
+        stage, _ = lifecycle.stage(at_ms, 0, 0, 0, rules)
+        return Standing(at_ms, 0, 0, 0, net, total, stage, 0, 0, 0, 0, 0, None,
                         state.last_active_ms, active_until)  # fmt: skip
     last = orders.last_ms()
     gap = orders.last_gap_ms() if n > 1 else 0

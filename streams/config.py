@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.calendar import Calendar
+from models.lifecycle import VOCABULARIES
 from models.rules import Rules
 
 PREFIX = "PROFILESTREAM_"
@@ -74,6 +75,8 @@ class Config:
     input_epoch: int = _setting(
         0, "number", "raise it when the input topics were re-created and offsets restart"
     )
+    lifecycle: str = _setting("standard", "standard|purchase|growth", "vocabulary of the lifecycle stages")
+    mature_orders: int = _setting(6, "orders", "lifecycle 'growth': orders from which a customer is mature")
     recency_edges_days: tuple[int, ...] = _setting((30, 90, 180, 365), "days", "edges of the R score")
     frequency_edges: tuple[int, ...] = _setting((2, 3, 6, 12), "orders", "edges of the F score")
     monetary_edges_minor: tuple[int, ...] = _setting(
@@ -99,6 +102,8 @@ class Config:
         return Rules(
             calendar=Calendar(zone),
             currency=self.currency,
+            lifecycle=self.lifecycle,
+            mature_orders=self.mature_orders,
             recency_edges_days=(r[0], r[1], r[2], r[3]),
             frequency_edges=(f[0], f[1], f[2], f[3]),
             monetary_edges_minor=(m[0], m[1], m[2], m[3]),
@@ -198,10 +203,19 @@ def _whole(value: Any) -> int:
 
 _CHOICES = {
     "clock": ("wall", "event"),
+    "lifecycle": tuple(VOCABULARIES),
     "log_level": ("debug", "info", "warning", "error"),
     "on_data_loss": ("rebuild", "refuse"),
 }
-_AT_LEAST_ONE = ("partitions", "replication", "buckets", "poll_records", "cache_profiles", "outbox_limit")
+_AT_LEAST_ONE = (
+    "partitions",
+    "replication",
+    "buckets",
+    "poll_records",
+    "mature_orders",
+    "cache_profiles",
+    "outbox_limit",
+)
 _NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch")
 _SECONDS = ("session_timeout_s", "heartbeat_s", "commit_interval_s", "stall_s")
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,12 @@ _SEGMENTS = {  # recency score -> segment by fm = 1..5
     1: ("lost", "lost", "hibernating", "at_risk", "cannot_lose_them"),
 }
 _OTHER = "engagement.actions.other"
+_STAGES = ("prospect", "lost", "dormant", "at_risk", "reactivated", "new", "active", "mature")
+_WORDS = {  # vocabulary -> the names of those stages there; "" = such silence has no name
+    "standard": ("prospect", "lost", "dormant", "at_risk", "reactivated", "new", "active", "active"),
+    "purchase": ("prospect", "lapsed", "lapsed", "", "reactivated", "first_purchase", "repeat", "repeat"),
+    "growth": ("acquisition", *["decline"] * 3, "reactivated", "activation", "growth", "maturity"),
+}
 # Sections whose fractions are shown with six decimals, or kept in millionths of a scale of ten.
 _ROUNDED = {"engagement": 1e-6, "satisfaction": 1.1e-5}
 # What says something by being in the document: one more than expected is a difference.
@@ -57,6 +64,8 @@ class OracleSettings:
     at_risk_days: int = 90
     dormant_days: int = 180
     lost_days: int = 365
+    lifecycle: str = "standard"
+    mature_orders: int = 6
     recency_edges_days: tuple[int, ...] = (30, 90, 180, 365)
     frequency_edges: tuple[int, ...] = (2, 3, 6, 12)
     monetary_edges_minor: tuple[int, ...] = (2_500, 7_500, 20_000, 50_000)
@@ -176,16 +185,19 @@ def _rfm(orders: list[Order], refunds_minor: int, at_ms: int, settings: OracleSe
 
 
 def _stage(order_times_ms: list[int], at_ms: int, settings: OracleSettings) -> str:
+    words = dict(zip(_STAGES, _WORDS[settings.lifecycle], strict=True))
     if not order_times_ms:
-        return "prospect"
+        return words["prospect"]
     silence_ms = at_ms - order_times_ms[-1]
     for stage in ("lost", "dormant", "at_risk"):
-        if silence_ms >= getattr(settings, f"{stage}_days") * _DAY_MS:
-            return stage
-    if len(order_times_ms) == 1:
-        return "new"
-    gap_ms = order_times_ms[-1] - order_times_ms[-2]
-    return "reactivated" if gap_ms >= settings.dormant_days * _DAY_MS else "active"
+        if silence_ms >= getattr(settings, f"{stage}_days") * _DAY_MS and words[stage]:
+            return words[stage]
+    gaps_ms = [late - early for early, late in pairwise(order_times_ms)]
+    if gaps_ms and gaps_ms[-1] >= settings.dormant_days * _DAY_MS:
+        return words["reactivated"]
+    if not gaps_ms:
+        return words["new"]
+    return words["mature" if len(order_times_ms) >= settings.mature_orders else "active"]
 
 
 def _in_window(ts_ms: int, days: int, at_ms: int, zone: str) -> bool:

@@ -149,6 +149,8 @@ def settings(config: Config) -> OracleSettings:
     names = (
         "currency",
         "zone",
+        "lifecycle",
+        "mature_orders",
         "recency_edges_days",
         "frequency_edges",
         "monetary_edges_minor",

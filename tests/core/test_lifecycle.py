@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 from builders import DAY, T0
 
-from models.lifecycle import STAGES, stage
+from models.lifecycle import VOCABULARIES, stage
 from models.rules import Rules
 
 RULES = Rules(at_risk_days=10, dormant_days=20, lost_days=40)
@@ -47,4 +49,28 @@ def test_following_the_announced_changes_leads_through_every_stage_of_silence() 
         name, at_ms = stage(at_ms, 3, T0, 0, RULES)
         path.append(name)
     assert path == ["active", "at_risk", "dormant", "lost"]
-    assert set(path) < set(STAGES)
+    assert set(path) < set(VOCABULARIES["standard"].stages())
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "orders", "gap_ms", "path"),
+    [
+        ("standard", 3, 0, ["active", "at_risk", "dormant", "lost"]),
+        ("purchase", 1, 0, ["first_purchase", "lapsed"]),
+        ("purchase", 2, 0, ["repeat", "lapsed"]),
+        ("purchase", 2, 20 * DAY, ["reactivated", "lapsed"]),
+        ("growth", 1, 0, ["activation", "decline"]),
+        ("growth", 4, 0, ["growth", "decline"]),
+        ("growth", 5, 0, ["maturity", "decline"]),
+    ],
+)
+def test_each_vocabulary_tells_its_own_way_into_silence(
+    vocabulary: str, orders: int, gap_ms: int, path: list[str]
+) -> None:
+    rules = replace(RULES, lifecycle=vocabulary, mature_orders=5)
+    at_ms, found = T0, []
+    while at_ms:
+        name, at_ms = stage(at_ms, orders, T0, gap_ms, rules)
+        found.append(name)
+    assert found == path
+    assert set(path) <= set(VOCABULARIES[vocabulary].stages())

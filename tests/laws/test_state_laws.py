@@ -98,9 +98,14 @@ def test_the_whole_stream_a_second_time_is_skipped_by_offset(events: list[Event]
 # -- the oracle --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("zone", "within_days"), [("UTC", 0), ("UTC", 30), (BEIRUT, 3)])
-def test_the_folded_profile_is_the_recomputed_one(seed: int, zone: str, within_days: int) -> None:
-    rules = Rules(calendar=Calendar(None if zone == "UTC" else ZoneInfo(zone)))
+@pytest.mark.parametrize(
+    ("zone", "within_days", "lifecycle"),
+    [("UTC", 0, "standard"), ("UTC", 30, "growth"), (BEIRUT, 3, "purchase")],
+)
+def test_the_folded_profile_is_the_recomputed_one(
+    seed: int, zone: str, within_days: int, lifecycle: str
+) -> None:
+    rules = Rules(calendar=Calendar(None if zone == "UTC" else ZoneInfo(zone)), lifecycle=lifecycle)
     rng = random.Random(f"{seed} {zone} {within_days}")
     instants = [END, rng.randrange(T0 + 30 * DAY, END), T0 + rng.randrange(30, 800) * DAY]
     compared = 0
@@ -108,7 +113,9 @@ def test_the_folded_profile_is_the_recomputed_one(seed: int, zone: str, within_d
         arriving = disorder(events, seed, within_days * DAY, 0) if within_days else events
         for at_ms in instants:
             known = [event for event in arriving if when(event) <= at_ms]
-            expected = recompute(known, at_ms, settings=OracleSettings(zone=zone)).get(cid)
+            expected = recompute(known, at_ms, settings=OracleSettings(zone=zone, lifecycle=lifecycle)).get(
+                cid
+            )
             if expected is not None:
                 assert compare(expected, document_at(fold(known, rules)[0], at_ms, rules)) == []
                 compared += 1
