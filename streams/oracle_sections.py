@@ -62,7 +62,7 @@ def service(events: list[Timed], at_ms: int, orders: int) -> dict[str, Any]:
         "contacts": len(contacts),
         "complaints": actions["complaint"],
         "returns": actions["return"],
-        "repeat_contacts": sum(later - earlier <= 7 * _DAY_MS for earlier, later in pairwise(contacts)),
+        "repeat_contacts": sum(later - earlier <= 7 * _DAY_MS for earlier, later in pairwise(contacts[-64:])),
     }
     if contacts:
         out["last_contact_at"] = iso(contacts[-1])
@@ -92,7 +92,7 @@ def satisfaction(events: list[Timed]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, usual, show in (("csat", 5, 1.0), ("nps", 10, 10.0)):
         answers = sorted(
-            (ts_ms, event["score"] / (event.get("scale") or usual) * show)
+            (ts_ms, float(event["score"]) / float(event.get("scale") or usual) * show)
             for ts_ms, event in events
             if event["action"] == name
             and event.get("score") is not None
@@ -101,7 +101,7 @@ def satisfaction(events: list[Timed]) -> dict[str, Any]:
         )
         out |= _answers(name, [float(value) for _, value in answers])
     said = sorted(
-        (ts_ms, event["sentiment"])
+        (ts_ms, float(event["sentiment"]))
         for ts_ms, event in events
         if event.get("sentiment") is not None and -1 <= event["sentiment"] <= 1
     )
