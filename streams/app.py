@@ -106,11 +106,11 @@ class Parts:
             running.extend(asyncio.create_task(_or_crash(run, self.app)) for run in parts)
 
         async def stop(*_: Any, **__: Any) -> None:
+            await self.timers.leave()
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             await self.publisher.stop()
-            await self.store.retire(self.name)
 
         self.app.on_before_shutdown.connect(stop, weak=False)
         self.app.task(start)

@@ -6,6 +6,7 @@ events come first: after each small chunk the timers rest as long as they worked
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 CHUNK = 128  # customers at a time
 HEARTBEAT_TTL_MS = 5_000
+LEAVE_S = 2.0  # patience with the last round
 
 
 class Timers:
@@ -55,19 +57,39 @@ class Timers:
         self._until_ms = until_ms
         self.buckets: list[int] = []
         self.now_ms = 0
+        self._leaving = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
+        """Until `leave` or cancelled."""
+        while not self._leaving.is_set():
+            self._idle.clear()
             started = time.monotonic()
             try:
                 fired = await self.tick()
+                rest_s = min(time.monotonic() - started, 0.25) if fired else TICK_S
             except Unavailable as error:
                 log.warning("timers wait: %s", error)
-                await asyncio.sleep(1.0)
-                continue
-            spent_s = time.monotonic() - started
-            await asyncio.sleep(min(spent_s, 0.25) if fired else TICK_S)
+                rest_s = 1.0
+            finally:
+                self._idle.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), rest_s)
+
+    async def leave(self) -> None:
+        """Say goodbye, so that others take over these buckets at once.
+
+        The round under way ends first: its heartbeat, already sent, could reach the server after the
+        goodbye and stand for another five seconds.
+        """
+        self._leaving.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), LEAVE_S)
+        try:
+            await self._store.retire(self._name)
+        except Unavailable as error:
+            log.warning("left without a goodbye: %s", error)
 
     async def tick(self) -> int:
         """One round: report, find out the time, fire one chunk. Gives the number of customers woken."""

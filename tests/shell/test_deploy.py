@@ -574,7 +574,8 @@ def test_services_run_as_written_and_a_worker_drains_on_sigterm(
         worker.signal(signal.SIGTERM)
         wait_for_end(worker, 10)
         assert worker.returncode == 0, worker.log.read_text()[-3000:]
-        assert client.zcard("ps:workers") == 0  # it said goodbye: others take over its timers at once
+        # It said goodbye: others take over its timers at once.
+        assert client.zcard("ps:workers") == 0, worker.log.read_text()[-3000:]
         assert list((home / "srv").iterdir()) == []  # WORKDIR is not writable in the image
 
         worker.start()  # what was in flight is not lost
