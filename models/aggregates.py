@@ -5,9 +5,11 @@ among the customer's latest `SEEN_MOST`; clicks among the customer's latest 64 (
 recognised by its order id besides, for as long as it stands in the ledger (`orders`).
 """
 
+from models.attributes import Attributes
+from models.consent import Consent
 from models.engagement import Engagement
 from models.events import Click, Control, Order, Service
-from models.orders import CANCELLED, UNKNOWN
+from models.journey import Journey
 from models.rules import DAY_MS, Rules
 from models.satisfaction import Satisfaction
 from models.service import Service as ServiceStats
@@ -20,25 +22,26 @@ SEEN_MOST = 512  # event ids, 12 bytes each
 SERVICE_SALT = 0x5E12_71CE
 
 
-def apply(state: State, event: Order | Click | Service | Control, rules: Rules) -> bool:
+def apply(state: State, event: Order | Click | Service, rules: Rules) -> bool:
     """Count an event.
 
     Returns:
         False where the event is a repeat; the state is then unchanged.
     """
     at_ms = event.ts_ms
-    if type(event) is Order:
+    if isinstance(event, Order):
         if not _first_time(state.seen, event.event_hash, max(state.as_of_ms, at_ms)):
             return False
         _order(state, event, rules)
-    elif type(event) is Click:
+    elif isinstance(event, Click):
         if state.engagement is None:
             state.engagement = Engagement()
         if not state.engagement.add(event, rules):
             return False
+        _click(state, event, rules)
         if event.action in PASSIVE_ACTIONS:
             at_ms = 0
-    elif type(event) is Service:
+    else:
         if not _first_time(state.seen, event.event_hash ^ SERVICE_SALT, max(state.as_of_ms, at_ms)):
             return False
         _service(state, event, rules)
@@ -62,21 +65,51 @@ def _first_time(seen: Seen, key: int, now_ms: int) -> bool:
     return True
 
 
+def control(state: State, event: Control, rules: Rules) -> bool:
+    """Take in what is said about a customer; False where it changes nothing here."""
+    if event.action == "attributes" and event.attributes:
+        if state.consent is not None and not state.consent.allows(event.ts_ms):
+            return False
+        old = state.local(rules)
+        if state.attributes is None:
+            state.attributes = Attributes()
+        state.attributes.add(event.ts_ms, event.attributes)
+        new = state.local(rules)
+        if new is not old:
+            state.purchases.rezone(old, new, rules)
+        return True
+    if event.action == "consent" and event.consent:
+        if state.consent is None:
+            state.consent = Consent()
+        withdrawn_ms = state.consent.withdrawn_ms
+        if not state.consent.add(event.ts_ms, event.consent["status"]):
+            return False
+        if state.consent.withdrawn_ms > withdrawn_ms:
+            state.forget()
+        return True
+    return False
+
+
 def _order(state: State, event: Order, rules: Rules) -> None:
-    if event.status == "cancelled":
-        minor = CANCELLED
-    elif event.amount_minor is None or (event.currency is not None and event.currency != rules.currency):
-        minor = UNKNOWN
-    else:
-        minor = event.amount_minor
-    state.orders.join(event.order_hash, event.ts_ms, minor, rules.calendar)
+    state.purchases.add(event, state.local(rules), rules)
     state.orders.days.trim(rules.calendar.day(max(state.as_of_ms, event.ts_ms)), ORDER_WINDOWS[-1])
+
+
+def _click(state: State, event: Click, rules: Rules) -> None:
+    if state.journey is None:
+        state.journey = Journey()
+    state.journey.click(event, rules)
+    if event.category and (category := rules.categories.name(event.category)):
+        state.purchases.preferences.look(category, rules.calendar.day(event.ts_ms))
 
 
 def _service(state: State, event: Service, rules: Rules) -> None:
     if state.service is None:
         state.service = ServiceStats()
     state.service.add(event, rules)
+    if state.journey is None:
+        state.journey = Journey()
+    state.journey.service(event)
     if event.score is not None or event.sentiment is not None:
         if state.satisfaction is None:
             state.satisfaction = Satisfaction()

@@ -31,6 +31,12 @@ class Calendar:
             return at_ms // DAY_MS
         return _zoned_day(self._zone, at_ms // 60_000)
 
+    def day_and_hour(self, at_ms: int) -> tuple[int, int]:
+        """Day number and hour of the day, 0..23, of an instant."""
+        if self._zone is None:
+            return at_ms // DAY_MS, at_ms % DAY_MS // 3_600_000
+        return _zoned_hour(self._zone, at_ms // 60_000)
+
     def start_ms(self, day: int) -> int:
         """First instant of a day."""
         if self._zone is None:
@@ -45,15 +51,27 @@ def _zoned_day(zone: tzinfo, minute: int) -> int:
 
 
 @lru_cache(maxsize=65_536)
+def _zoned_hour(zone: tzinfo, minute: int) -> tuple[int, int]:
+    local = (_EPOCH + timedelta(minutes=minute)).astimezone(zone)
+    return local.toordinal() - _EPOCH_ORDINAL, local.hour
+
+
+@lru_cache(maxsize=65_536)
 def _zoned_start_ms(zone: tzinfo, day: int) -> int:
     """A midnight that does not exist reads with the offset before the change: the day's first instant."""
     midnight = datetime.combine(date.fromordinal(day + _EPOCH_ORDINAL), datetime.min.time(), tzinfo=zone)
     return (midnight - _EPOCH) // timedelta(milliseconds=1)
 
 
+@lru_cache(maxsize=16_384)
+def date_of(day: int) -> date:
+    """The date of a day number."""
+    return date.fromordinal(day + _EPOCH_ORDINAL)
+
+
 @lru_cache(maxsize=4_096)
 def _day_text(day: int) -> str:
-    return date.fromordinal(day + _EPOCH_ORDINAL).isoformat()
+    return date_of(day).isoformat()
 
 
 # Text by table: a profile shows ten instants, and formatting each costs more than computing it.

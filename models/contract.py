@@ -1,7 +1,7 @@
 """The input contract (DESIGN 4) as limits, reason codes and the few checks that need more than a type.
 
 Shared by `events`, which reads good records fast, and `rejection`, which says what is wrong with the rest.
-No clock, no I/O; read `events` next.
+No clock, no I/O; read `events` next, then `payloads` for the limits of control records.
 """
 
 import re
@@ -40,7 +40,9 @@ REASONS: Final[dict[str, str]] = {
     "bad_timestamp": "The time is not ISO-8601 with an offset",
     "in_future": "The time lies too far in the future",
     "out_of_range": "The value lies outside its range (times: years 1990 to 2200)",
+    "too_many": "The object has too many names",
     "bad_status": "The status is not placed, paid or cancelled",
+    "bad_consent": "The consent is neither given nor withdrawn",
     "bad_currency": "The currency is not three capital letters",
     "bad_amount": "The amount is text but not a plain decimal number",
     "negative_amount": "The amount is negative",

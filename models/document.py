@@ -8,8 +8,10 @@ from typing import Any
 
 import orjson
 
+from models import health, journey
 from models.calendar import iso
 from models.days import WINDOWS
+from models.engagement import WINDOWS as CLICK_WINDOWS
 from models.rules import DAY_MS, Rules
 from models.standing import Standing
 from models.state import State
@@ -35,31 +37,63 @@ def render(state: State, customer_id: str, now: Standing, updated_ms: int, rules
 
 def document(state: State, customer_id: str, now: Standing, updated_ms: int, rules: Rules) -> dict[str, Any]:
     """The document as plain data; see `render`."""
-    today = rules.calendar.day(now.at_ms)
     doc: dict[str, Any] = {
         "customer_id": customer_id,
         "schema": SCHEMA,
         "version": state.version,
         "as_of": iso(now.at_ms),
         "updated_at": iso(updated_ms),
-        "first_seen_at": iso(state.first_seen_ms),
-        "last_seen_at": iso(state.last_seen_ms),
-        "rfm": _rfm(state, now, today, rules),
-        "lifecycle": {"stage": now.stage},
-        "tags": _tags(state, now, rules),
     }
+    if state.consent is not None:
+        doc["consent"] = state.consent.show()
+        if now.withdrawn:
+            return doc | {"tags": {}}
+    if state.first_seen_ms:
+        doc["first_seen_at"], doc["last_seen_at"] = iso(state.first_seen_ms), iso(state.last_seen_ms)
+    today = rules.calendar.day(now.at_ms)
+    bought = state.orders.days.windows(today, WINDOWS)
+    doc["rfm"] = _rfm(state, now, bought, rules)
+    doc["lifecycle"] = {"stage": now.stage}
     if "lifecycle" in state.tags:
         doc["lifecycle"]["since"] = iso(state.tags["lifecycle"].since_ms)
-    if state.engagement is not None:
-        doc["engagement"] = state.engagement.show(today)
+    doc["tags"] = _tags(state, now, rules)
+    _behaviour(doc, state, now, today, rules)
     if state.service is not None:
         doc["service"] = state.service.show(now.at_ms, now.orders)
     if state.satisfaction is not None and (said := state.satisfaction.show()):
         doc["satisfaction"] = said
+    if (well := _health(state, now, bought, today, rules)) is not None:
+        doc["health"] = well.show()
+    if state.attributes is not None and (attributes := state.attributes.show()):
+        doc["attributes"] = attributes
     return doc
 
 
-def _rfm(state: State, now: Standing, today: int, rules: Rules) -> dict[str, Any]:
+def _behaviour(doc: dict[str, Any], state: State, now: Standing, today: int, rules: Rules) -> None:
+    """Sections on what the customer does: visits, journey, and all that follows from orders."""
+    if state.engagement is not None:
+        doc["engagement"] = state.engagement.show(today)
+    steps = state.journey.last_ms if state.journey is not None else None
+    if way := journey.show(now.journey, steps, now.last_order_ms):
+        doc["journey"] = way
+    doc.update(state.purchases.show(rules))
+
+
+def _health(
+    state: State, now: Standing, bought: list[tuple[int, int]], today: int, rules: Rules
+) -> health.Health | None:
+    clicks = None
+    if state.engagement is not None:
+        (_, _), (month, _), (quarter, _) = state.engagement.days.windows(today, CLICK_WINDOWS)
+        clicks = month, quarter
+    orders_90d, orders_365d = bought[2][0], bought[3][0]
+    known = health.components(
+        now.r, now.orders, orders_90d, orders_365d, clicks, state.satisfaction, state.service
+    )
+    return health.health(known, rules)
+
+
+def _rfm(state: State, now: Standing, bought: list[tuple[int, int]], rules: Rules) -> dict[str, Any]:
     orders = state.orders
     out: dict[str, Any] = {
         "frequency": now.orders,
@@ -69,7 +103,9 @@ def _rfm(state: State, now: Standing, today: int, rules: Rules) -> dict[str, Any
         "net_minor": now.net_minor,
         "currency": rules.currency,
     }
-    windows = zip(_ORDER_NAMES, orders.days.windows(today, WINDOWS), strict=True)
+    if foreign := state.purchases.foreign.show():
+        out["foreign"] = foreign
+    windows = zip(_ORDER_NAMES, bought, strict=True)
     out["windows"] = {name: {"orders": n, "monetary_minor": minor} for name, (n, minor) in windows}
     if now.orders:
         out["first_order_at"] = iso(orders.first_ms())

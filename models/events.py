@@ -2,7 +2,7 @@
 
 Every event of the deployment passes here, so a good record costs one typed decode in C and a handful of
 checks; a refused one is read again by `rejection`, which finds the reason. No clock (the newest acceptable
-time is an argument), no I/O. Reading order: `contract`, this, `rejection`, `money`.
+time is an argument), no I/O. Reading order: `contract`, `fields`, this, `rejection`, `money`.
 
 Theory: each Struct is its own wire format. `ts`, `amount` and the other amounts are decoded into `ts_ms`,
 `amount_minor`, ... as they were written and replaced in place with integers before anyone sees them, which
@@ -11,20 +11,17 @@ wire: one of that name is taken unread (`Raw`) and overwritten, so no producer c
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import field
 from msgspec.json import Decoder
 from xxhash import xxh3_64_intdigest
 
+from models import payloads
 from models.contract import (
     END_TS_MS,
     MAX_BYTES,
-    MAX_ID,
-    MAX_NUMBER,
-    MAX_PRICE_DIGITS,
-    MAX_QTY,
     MIN_TS_MS,
     REASONS,
     SHALLOW_BYTES,
@@ -33,7 +30,8 @@ from models.contract import (
     is_deep,
     is_storable,
 )
-from models.money import MAX_TEXT, NUMERIC, SCALES, scaled
+from models.fields import Currency, Hash, Id, Instant, Minor, Number, Price, Quantity, Status
+from models.money import SCALES, scaled
 from models.rejection import explain
 
 __all__ = [
@@ -48,24 +46,6 @@ __all__ = [
     "Service",
     "parse",
 ]
-
-Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
-Number = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
-Quantity = Annotated[float, Meta(ge=0, le=MAX_QTY)]
-Price = (
-    Annotated[float, Meta(ge=0, lt=10**MAX_PRICE_DIGITS)]
-    | Annotated[str, Meta(pattern=rf"\A0*[0-9]{{1,{MAX_PRICE_DIGITS}}}(\.[0-9]+)?\Z", max_length=MAX_TEXT)]
-)
-Status = Literal["placed", "paid", "cancelled"]
-
-if TYPE_CHECKING:
-    Instant = int
-    Minor = int | None
-    Hash = int
-else:
-    Instant = int | str
-    Minor = Annotated[float, Meta(ge=0)] | Annotated[str, Meta(pattern=NUMERIC, max_length=MAX_TEXT)] | None
-    Hash = msgspec.Raw
 
 
 class Item(msgspec.Struct, gc=False):
@@ -82,6 +62,7 @@ class Item(msgspec.Struct, gc=False):
     qty: Quantity | None = None
     price: Price | None = None
     line_total: Price | None = None
+    brand: str | None = None
 
 
 class Payment(msgspec.Struct, gc=False):
@@ -113,7 +94,7 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     order_hash: Hash = 0
     status: Status | None = "placed"
     amount_minor: Minor = field(name="amount", default=None)
-    currency: Annotated[str, Meta(min_length=3, max_length=3)] | None = None
+    currency: Currency | None = None
     discount_minor: Minor = field(name="discount", default=None)
     coupon_discount_minor: Minor = field(name="coupon_discount", default=None)
     paid_minor: Minor = field(name="paid", default=None)
@@ -123,7 +104,10 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
 
 
 class Click(msgspec.Struct, gc=False, kw_only=True):
-    """Something a customer did on a site or in an app; an unknown `action` counts as activity."""
+    """Something a customer did on a site or in an app; an unknown `action` counts as activity.
+
+    `qty` and `price` have the limits of those of an `Item`.
+    """
 
     kind: Literal["click"] = field(name="type")
     event_id: Id
@@ -138,6 +122,8 @@ class Click(msgspec.Struct, gc=False, kw_only=True):
     channel: str | None = None
     campaign_id: str | None = None
     dwell_ms: Number | None = None
+    qty: Quantity | None = None
+    price: Price | None = None
 
 
 class Service(msgspec.Struct, gc=False, kw_only=True):
@@ -155,7 +141,7 @@ class Service(msgspec.Struct, gc=False, kw_only=True):
     ticket_id: str | None = None
     score: Number | None = None
     scale: Number | None = None
-    currency: Annotated[str, Meta(min_length=3, max_length=3)] | None = None
+    currency: Currency | None = None
     refund_minor: Minor = field(name="refund_amount", default=None)
     order_id: str | None = None
     text: str | None = None
@@ -163,7 +149,12 @@ class Service(msgspec.Struct, gc=False, kw_only=True):
 
 
 class Control(msgspec.Struct, gc=False, kw_only=True):
-    """Facts about the customer that are not behaviour: attributes, consent, erasure."""
+    """Facts about the customer that are not behaviour: attributes, consent, erasure.
+
+    Attributes:
+        attributes: with the action of that name at most 64 names and never None; see `payloads`.
+        consent: with the action of that name it has a `status`, given or withdrawn.
+    """
 
     kind: Literal["control"] = field(name="type")
     event_id: Id
@@ -219,20 +210,23 @@ def parse(kind: str, value: bytes | None, *, latest_ms: int | None, currency: st
                 elif kind != "click":
                     _complete(event, currency)
                 return event
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError, EventError):
         pass  # `explain` finds out which it was
     # The decoder checks every copy of a repeated field and `explain` the last one, the one that counts.
     raise explain(kind, value, latest_ms, currency) or EventError("repeated_field")
 
 
 def _complete(event: Event, currency: str) -> None:
-    """Service and control; a ValueError means refused."""
+    """Service and control; a ValueError or an EventError means refused."""
     if type(event) is Service:
         scale = SCALES[event.currency or currency]
         if event.refund_minor is not None:
             event.refund_minor = scaled(event.refund_minor, scale)
-    elif type(event) is Control and not (is_storable(event.attributes) and is_storable(event.consent)):
-        raise ValueError("payload")
+    elif type(event) is Control:
+        if not (is_storable(event.attributes) and is_storable(event.consent)):
+            raise ValueError("payload")
+        payloads.check(event.action, "attributes", event.attributes)
+        payloads.check(event.action, "consent", event.consent)
 
 
 def _complete_order(order: Order, currency: str) -> None:

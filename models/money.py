@@ -92,6 +92,21 @@ def scaled(amount: float | str, scale: int) -> int:
     return _exact(amount, scale)
 
 
+def times(price: float | str, qty: float | None, scale: int) -> int:
+    """Minor units of a quantity at a unit price, rounded once, half to even; at most `MAX_MINOR`.
+
+    Args:
+        price: of one, currency units, as the contract allows it.
+        qty: how many, >= 0; None is one.
+        scale: minor units of one unit.
+    """
+    if qty is None or qty == 1:
+        return scaled(price, scale)
+    product = _EXACT.multiply(_decimal(price), Decimal(repr(qty)))
+    units = int(_EXACT.multiply(product, Decimal(scale)).to_integral_value(ROUND_HALF_EVEN, _EXACT))
+    return min(units, MAX_MINOR)
+
+
 def _exact(amount: object, scale: int) -> int:
     decimal = _decimal(amount)
     if decimal < 0:

@@ -8,29 +8,46 @@ cannot matter:
 - one `cancelled` event takes it out for good, also when it comes before the order.
 
 The customer's latest `LEDGER` orders are remembered one by one; older ones are sealed into totals. What
-is sealed still counts, it can only no longer be cancelled or recognised by its order id.
+is sealed still counts, it can only no longer be cancelled or recognised by its order id. What was bought is
+remembered of the latest `DETAILED` orders: of an older one that is cancelled, categories, brands and unit
+prices stay counted. Everything else that is computed from orders is told what changed: an order comes to
+count, or ceases to (`Effect`).
 """
 
 from bisect import bisect_right
+from typing import NamedTuple
 
 import msgspec
 
 from models.calendar import Calendar
 from models.days import Days
+from models.details import Details, Lexicon, Packed, joined
 
-LEDGER = 256  # orders; about 24 bytes each
+LEDGER = 256  # orders; about 35 bytes each
+DETAILED = 32  # orders; up to 100 bytes more each
 UNKNOWN = -1  # in place of an amount: the order's amount was never said
 CANCELLED = -2  # in place of an amount: the order does not count
+
+
+class Effect(NamedTuple):
+    """An order comes to count (sign 1) or ceases to (-1), as it was known: time, amount and details."""
+
+    sign: int
+    at_ms: int
+    minor: int
+    details: Details | None
 
 
 class Orders(msgspec.Struct, array_like=True, gc=False):
     """The aggregate.
 
     Attributes:
-        key: 64-bit identity of the order id; these four run in parallel, ascending by `at_ms`.
+        key: 64-bit identity of the order id; these five run in parallel, ascending by `at_ms`.
         at_ms: time of the order.
         minor: amount in minor units, `UNKNOWN` or `CANCELLED`.
         said_after_ms: how long after `at_ms` the deciding amount was said.
+        details: what else it says; None = nothing.
+        lexicon: the words of these.
         sealed_first_ms: earliest sealed order, 0 where nothing is sealed.
         sealed_last_ms: latest sealed order.
         n: orders that count, sealed ones included.
@@ -43,6 +60,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     at_ms: list[int] = []
     minor: list[int] = []
     said_after_ms: list[int] = []
+    details: list[Packed | None] = []
+    lexicon: Lexicon = msgspec.field(default_factory=Lexicon)
     sealed_first_ms: int = 0
     sealed_last_ms: int = 0
     n: int = 0
@@ -50,62 +69,97 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     unknown: int = 0
     days: Days = msgspec.field(default_factory=Days)
 
-    def join(self, key: int, at_ms: int, minor: int, calendar: Calendar) -> None:
-        """Take in one event about an order.
+    def join(
+        self, key: int, at_ms: int, minor: int, said: Details | None, calendar: Calendar
+    ) -> list[Effect]:
+        """Take in one event about an order; tells what changed.
 
         Args:
             key: 64-bit identity of the order id.
             at_ms: time of the event.
             minor: amount in minor units, or `UNKNOWN`, or `CANCELLED`.
+            said: what else the event says.
             calendar: whose days the windows count.
         """
+        return self._join(key, at_ms, minor, at_ms, said, calendar)
+
+    def _join(
+        self, key: int, at_ms: int, minor: int, said_ms: int, said: Details | None, calendar: Calendar
+    ) -> list[Effect]:
         if key not in self.key:
-            self._insert(key, at_ms, minor, at_ms, calendar)
+            effects = self._insert(key, at_ms, minor, said_ms, said, calendar)
             if len(self.key) > LEDGER:
                 self._seal()
-            return
+            return effects
         i = self.key.index(key)
         old_at, old_minor, old_said = self.at_ms[i], self.minor[i], self.at_ms[i] + self.said_after_ms[i]
         if old_minor == CANCELLED:
-            return
+            return []
+        old_details = self.lexicon.unpack(self.details[i])
         if minor == CANCELLED:
-            new_at, new_minor, said = old_at, CANCELLED, old_at
+            new_at, new_minor, new_said, new_details = old_at, CANCELLED, old_at, None
         else:
             new_at = min(old_at, at_ms)
-            new_minor, said = old_minor, old_said
-            if minor != UNKNOWN and (old_minor == UNKNOWN or (at_ms, minor) > (old_said, old_minor)):
-                new_minor, said = minor, at_ms
-        if (new_at, new_minor, said) != (old_at, old_minor, old_said):
-            self._remove(i, calendar)
-            self._insert(key, new_at, new_minor, said, calendar)
+            new_minor, new_said = old_minor, old_said
+            if minor != UNKNOWN and (old_minor == UNKNOWN or (said_ms, minor) > (old_said, old_minor)):
+                new_minor, new_said = minor, said_ms
+            if said is not None and i < len(self.key) - DETAILED:
+                said = said.brief()  # perhaps counted already, and no longer known
+            new_details = joined(old_details, said)
+        if (new_at, new_minor, new_said, new_details) == (old_at, old_minor, old_said, old_details):
+            return []
+        gone = self._remove(i, calendar)
+        return gone + self._insert(key, new_at, new_minor, new_said, new_details, calendar)
 
-    def merged(self, other: "Orders", calendar: Calendar) -> "Orders":
-        """Of two parts of one customer's events.
+    def merged(self, other: "Orders", calendar: Calendar) -> tuple["Orders", list[Effect]]:
+        """Of two parts of one customer's events, and what is to be put right where their sums are added.
 
         Both may know something of the same order. Exact while no order that one of them has sealed is
         known to the other.
         """
         out = Orders(
-            self.key[:], self.at_ms[:], self.minor[:], self.said_after_ms[:],
-            self.sealed_first_ms, self.sealed_last_ms, self.n, self.total_minor, self.unknown,
-            self.days.merged(Days()),
+            self.key[:], self.at_ms[:], self.minor[:], self.said_after_ms[:], self.details[:],
+            Lexicon(self.lexicon.words[:]),
+            self.sealed_first_ms, self.sealed_last_ms,
+            self.n + other.n, self.total_minor + other.total_minor, self.unknown + other.unknown,
+            self.days.merged(other.days),
         )  # fmt: skip
-        sealed = Orders(n=other.n, total_minor=other.total_minor, unknown=other.unknown)
-        sealed.days = other.days.merged(Days())
-        ledger = zip(other.key, other.at_ms, other.minor, other.said_after_ms, strict=True)
-        for key, at_ms, minor, said_after_ms in ledger:
-            out.join(key, at_ms, UNKNOWN, calendar)
-            out.join(key, at_ms + said_after_ms, minor, calendar)
-            if minor != CANCELLED:
-                sealed._count(-1, at_ms, minor, calendar)
-        out.n += sealed.n
-        out.total_minor += sealed.total_minor
-        out.unknown += sealed.unknown
-        out.days = out.days.merged(sealed.days)
+        effects = [effect._replace(sign=-1) for effect in other.live()]
+        for _, at_ms, minor, _ in effects:
+            out._count(-1, at_ms, minor, calendar)
+        ledger = zip(other.key, other.at_ms, other.minor, other.said_after_ms, other.details, strict=True)
+        for key, at_ms, minor, said_after_ms, packed in ledger:
+            said = other.lexicon.unpack(packed)
+            effects += out._join(key, at_ms, minor, at_ms + said_after_ms, said, calendar)
         firsts = [at_ms for at_ms in (out.sealed_first_ms, other.sealed_first_ms) if at_ms]
         out.sealed_first_ms = min(firsts, default=0)
         out.sealed_last_ms = max(out.sealed_last_ms, other.sealed_last_ms)
-        return out
+        return out, effects
+
+    def live(self) -> list[Effect]:
+        """The remembered orders that count, ascending, as if they came to count now."""
+        unpack = self.lexicon.unpack
+        rows = zip(self.at_ms, self.minor, self.details, strict=True)
+        return [
+            Effect(1, at_ms, minor, unpack(packed)) for at_ms, minor, packed in rows if minor != CANCELLED
+        ]
+
+    def latest_ms(self, most: int) -> list[int]:
+        """Times of the latest orders that count, ascending, at most `most` (of those remembered)."""
+        out: list[int] = []
+        for i in range(len(self.key) - 1, -1, -1):
+            if self.minor[i] != CANCELLED:
+                out.append(self.at_ms[i])
+                if len(out) == most:
+                    break
+        return out[::-1]
+
+    def last_of_channel_ms(self, channel: str) -> int:
+        """Time of the latest order of a channel that counts; 0 where none is remembered."""
+        for effect in reversed(self.live()):
+            if effect.details is not None and effect.details.channel == channel:
+                return effect.at_ms
+        return 0
 
     def last_ms(self) -> int:
         """Time of the latest order that counts; 0 where there is none."""
@@ -134,20 +188,37 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
             return max(0, live[0] - self.sealed_last_ms) if live else 0
         return live[-1] - live[-2]
 
-    def _insert(self, key: int, at_ms: int, minor: int, said_ms: int, calendar: Calendar) -> None:
+    def _insert(
+        self, key: int, at_ms: int, minor: int, said_ms: int, said: Details | None, calendar: Calendar
+    ) -> list[Effect]:
         times = self.at_ms
         i = len(times) if not times or times[-1] <= at_ms else bisect_right(times, at_ms)
         self.key.insert(i, key)
         times.insert(i, at_ms)
         self.minor.insert(i, minor)
         self.said_after_ms.insert(i, said_ms - at_ms)
-        if minor != CANCELLED:
-            self._count(1, at_ms, minor, calendar)
+        self.details.insert(i, self.lexicon.pack(said))
+        if (aged := len(times) - DETAILED) > 0:
+            self._shorten(aged - 1)
+            self._shorten(min(i, aged - 1))
+        if minor == CANCELLED:
+            return []
+        self._count(1, at_ms, minor, calendar)
+        return [Effect(1, at_ms, minor, said)]
 
-    def _remove(self, i: int, calendar: Calendar) -> None:
+    def _shorten(self, i: int) -> None:
+        packed = self.details[i]
+        if packed is not None:
+            self.details[i] = packed.brief()
+
+    def _remove(self, i: int, calendar: Calendar) -> list[Effect]:
+        effects = []
         if self.minor[i] != CANCELLED:
             self._count(-1, self.at_ms[i], self.minor[i], calendar)
-        del self.key[i], self.at_ms[i], self.minor[i], self.said_after_ms[i]
+            said = self.lexicon.unpack(self.details[i])
+            effects.append(Effect(-1, self.at_ms[i], self.minor[i], said))
+        del self.key[i], self.at_ms[i], self.minor[i], self.said_after_ms[i], self.details[i]
+        return effects
 
     def _count(self, sign: int, at_ms: int, minor: int, calendar: Calendar) -> None:
         known = 0 if minor == UNKNOWN else minor
@@ -161,4 +232,4 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         if minor != CANCELLED:
             self.sealed_first_ms = min(at_ms, self.sealed_first_ms or at_ms)
             self.sealed_last_ms = max(at_ms, self.sealed_last_ms)
-        del self.key[0], self.at_ms[0], self.minor[0], self.said_after_ms[0]
+        del self.key[0], self.at_ms[0], self.minor[0], self.said_after_ms[0], self.details[0]

@@ -8,50 +8,21 @@ fields in the order of `_RULES`, the last copy of each. `null` in a field means 
 floats, so it could not agree with the typed decoder. Nothing of the payload reaches a message.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import msgspec
 from msgspec import Raw
 from msgspec.json import Decoder
 
-from models.contract import (
-    END_TS_MS,
-    MAX_BYTES,
-    MAX_ID,
-    MAX_NUMBER,
-    MAX_PRICE_DIGITS,
-    MAX_QTY,
-    MIN_TS_MS,
-    STATUSES,
-    EventError,
-    epoch_ms,
-    is_deep,
-    is_storable,
-)
-from models.money import SCALES, MoneyError, minor
+from models import checks
+from models.checks import Check, Context
+from models.contract import MAX_BYTES, EventError, is_deep
 
-
-@dataclass(slots=True)
-class _Context:
-    kind: str
-    latest_ms: int | None
-    currency: str  # of the record once it has been read, of the deployment before
-
-
-_Check = Callable[[_Context, str, bytes], None]
-_Rules = dict[str, _Check]
-_T = TypeVar("_T")
+_Rules = dict[str, Check]
 _NULL: Final = Raw(b"null")
 _ANY: Final = Decoder(Raw)
-_TEXT: Final = Decoder(str)
-_INSTANT: Final[Decoder[int | str]] = Decoder(int | str)
-_NUMBER: Final = Decoder(float)
-_AMOUNT: Final[Decoder[float | str]] = Decoder(float | str)
 _LIST: Final = Decoder(list[Raw])
 _FIELDS: Final = Decoder(dict[str, Raw])
-_OBJECT: Final = Decoder(dict[str, Any])
 
 
 def explain(kind: str, value: bytes | None, latest_ms: int | None, currency: str) -> EventError | None:
@@ -64,7 +35,7 @@ def explain(kind: str, value: bytes | None, latest_ms: int | None, currency: str
         currency: the deployment's currency, for amounts that name none.
     """
     try:
-        _walk(_Context(kind, latest_ms, currency), "", _fields(value), _RULES[kind])
+        _walk(Context(kind, latest_ms, currency), "", _fields(value), _RULES[kind])
     except EventError as error:
         return error
     return None
@@ -92,159 +63,73 @@ def _fields(value: bytes | None) -> dict[str, Raw]:
         raise EventError("not_object" if is_json else "not_json") from None
 
 
-def _walk(context: _Context, prefix: str, fields: dict[str, Raw], rules: _Rules) -> None:
+def _walk(context: Context, prefix: str, fields: dict[str, Raw], rules: _Rules) -> None:
     for name, check in rules.items():
         raw = bytes(fields.get(name, _NULL))
         if raw != b"null":
             check(context, prefix + name, raw)
-        elif check in _REQUIRED:
+        elif check in _REQUIRED or name == context.action:  # `consent` is required by the action `consent`
             raise EventError("missing_field", prefix + name)
 
 
-def _read(decoder: Decoder[_T], field: str, raw: bytes, beyond: str = "wrong_type") -> _T:
-    """One field's value; `beyond` is the reason when it is a number that the decoder cannot hold."""
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError:
-        number = raw[:1] in b"-0123456789"
-        raise EventError(beyond if number else "wrong_type", field) from None
+def _each(context: Context, field: str, raw: bytes, rules: _Rules) -> None:
+    for entry in checks.read(_LIST, field, raw):
+        _walk(context, field + ".", checks.read(_FIELDS, field, bytes(entry)), rules)
 
 
-def _kind(context: _Context, field: str, raw: bytes) -> None:
-    if _read(_TEXT, field, raw) != context.kind:
-        raise EventError("type_mismatch", field)
-
-
-def _text(_: _Context, field: str, raw: bytes) -> None:
-    _read(_TEXT, field, raw)
-
-
-def _id(_: _Context, field: str, raw: bytes) -> None:
-    text = _read(_TEXT, field, raw)
-    if not text:
-        raise EventError("empty", field)
-    if len(text) > MAX_ID:
-        raise EventError("too_long", field)
-
-
-def _printable_id(context: _Context, field: str, raw: bytes) -> None:
-    _id(context, field, raw)
-    if not _TEXT.decode(raw).isprintable():
-        raise EventError("bad_characters", field)
-
-
-def _instant(context: _Context, field: str, raw: bytes) -> None:
-    is_integer = raw.removeprefix(b"-").isdigit()
-    ts = _read(_INSTANT, field, raw, "out_of_range" if is_integer else "wrong_type")
-    try:
-        ts_ms = epoch_ms(ts)
-    except ValueError:
-        raise EventError("bad_timestamp", field) from None
-    if not MIN_TS_MS <= ts_ms < END_TS_MS:
-        raise EventError("out_of_range", field)
-    if context.latest_ms is not None and ts_ms > context.latest_ms:
-        raise EventError("in_future", field)
-
-
-def _status(_: _Context, field: str, raw: bytes) -> None:
-    if _read(_TEXT, field, raw) not in STATUSES:
-        raise EventError("bad_status", field)
-
-
-def _currency(context: _Context, field: str, raw: bytes) -> None:
-    context.currency = _read(_TEXT, field, raw)
-    try:
-        SCALES[context.currency]
-    except MoneyError as error:
-        raise EventError(error.reason, field) from None
-
-
-def _amount(context: _Context, field: str, raw: bytes) -> None:
-    beyond = "negative_amount" if raw[:1] == b"-" else "amount_too_large"
-    try:
-        minor(_read(_AMOUNT, field, raw, beyond), context.currency)
-    except MoneyError as error:
-        raise EventError(error.reason, field) from None
-
-
-def _price(context: _Context, field: str, raw: bytes) -> None:
-    """An amount inside a list: checked by the typed decode alone, hence a limit that knows no currency."""
-    _amount(_Context(context.kind, None, "XXX"), field, raw)
-    price = _AMOUNT.decode(raw)
-    whole = price.split(".")[0].lstrip("0") if isinstance(price, str) else str(int(price))
-    if len(whole) > MAX_PRICE_DIGITS:
-        raise EventError("amount_too_large", field)
-
-
-def _number(_: _Context, field: str, raw: bytes, low: float = -MAX_NUMBER, high: float = MAX_NUMBER) -> None:
-    if not low <= _read(_NUMBER, field, raw, "out_of_range") <= high:
-        raise EventError("out_of_range", field)
-
-
-def _quantity(context: _Context, field: str, raw: bytes) -> None:
-    _number(context, field, raw, 0, MAX_QTY)
-
-
-def _payload(_: _Context, field: str, raw: bytes) -> None:
-    is_object = raw[:1] == b"{"
-    try:
-        payload = _OBJECT.decode(raw)
-    except msgspec.ValidationError:  # inside an object only a number can be refused
-        raise EventError("out_of_range" if is_object else "wrong_type", field) from None
-    if not is_storable(payload):
-        raise EventError("out_of_range", field)
-
-
-def _each(context: _Context, field: str, raw: bytes, rules: _Rules) -> None:
-    for entry in _read(_LIST, field, raw):
-        _walk(context, field + ".", _read(_FIELDS, field, bytes(entry)), rules)
-
-
-def _items(context: _Context, field: str, raw: bytes) -> None:
+def _items(context: Context, field: str, raw: bytes) -> None:
     _each(context, field, raw, _ITEM)
 
 
-def _payment(context: _Context, field: str, raw: bytes) -> None:
+def _payment(context: Context, field: str, raw: bytes) -> None:
     if raw[:1] != b'"':
         _each(context, field, raw, _PAYMENT)
 
 
-_REQUIRED: Final = frozenset(
-    (_kind, _id, _printable_id, _instant)
-)  # these checks never stand on an optional field
+_REQUIRED: Final = frozenset(  # these checks never stand on an optional field
+    (checks.kind, checks.identity, checks.printable_identity, checks.instant, checks.action)
+)
 _ITEM: Final[_Rules] = {
-    "sku": _text,
-    "category": _text,
-    "qty": _quantity,
-    "price": _price,
-    "line_total": _price,
+    "sku": checks.text,
+    "category": checks.text,
+    "qty": checks.quantity,
+    "price": checks.price,
+    "line_total": checks.price,
+    "brand": checks.text,
 }
-_PAYMENT: Final[_Rules] = {"method": _text, "amount": _price}
-_COMMON: Final[_Rules] = {"type": _kind, "event_id": _id, "customer_id": _printable_id, "ts": _instant}
+_PAYMENT: Final[_Rules] = {"method": checks.text, "amount": checks.price}
+_COMMON: Final[_Rules] = {
+    "type": checks.kind,
+    "event_id": checks.identity,
+    "customer_id": checks.printable_identity,
+    "ts": checks.instant,
+}
 _RULES: Final[dict[str, _Rules]] = {
     "order": {
         **_COMMON,
-        "order_id": _id,
-        "status": _status,
-        "currency": _currency,
-        **dict.fromkeys(("amount", "discount", "coupon_discount", "paid"), _amount),
-        "channel": _text,
+        "order_id": checks.identity,
+        "status": checks.status,
+        "currency": checks.currency,
+        **dict.fromkeys(("amount", "discount", "coupon_discount", "paid"), checks.amount),
+        "channel": checks.text,
         "payment": _payment,
         "items": _items,
     },
     "click": {
         **_COMMON,
-        "action": _id,
-        **dict.fromkeys(("sku", "category", "page", "query", "channel", "campaign_id"), _text),
-        "dwell_ms": _number,
+        "action": checks.identity,
+        **dict.fromkeys(("sku", "category", "page", "query", "channel", "campaign_id"), checks.text),
+        "dwell_ms": checks.number,
+        "qty": checks.quantity,
+        "price": checks.price,
     },
     "service": {
         **_COMMON,
-        "action": _id,
-        **dict.fromkeys(("ticket_id", "order_id", "text"), _text),
-        **dict.fromkeys(("score", "scale", "sentiment"), _number),
-        "currency": _currency,
-        "refund_amount": _amount,
+        "action": checks.identity,
+        **dict.fromkeys(("ticket_id", "order_id", "text"), checks.text),
+        **dict.fromkeys(("score", "scale", "sentiment"), checks.number),
+        "currency": checks.currency,
+        "refund_amount": checks.amount,
     },
-    "control": {**_COMMON, "action": _id, "attributes": _payload, "consent": _payload},
+    "control": {**_COMMON, "action": checks.action, "attributes": checks.payload, "consent": checks.payload},
 }

@@ -4,9 +4,12 @@ Changing a value changes what stored states mean for the future, never what they
 aggregates, rules are applied to them at the instant of evaluation.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from models.calendar import UTC_CALENDAR, Calendar
+from models.normalise import Names, Rates
+from models.seasons import Holidays
 
 DAY_MS = 86_400_000
 
@@ -28,6 +31,19 @@ class Rules:
         frequency_edges: four ascending edges; as many orders as the last edge or more score 5.
         monetary_edges_minor: the same for money, in minor units.
         high_value_minor: net spending from which a customer is of high value, in minor units.
+        rates: other currencies in terms of the deployment's, by date.
+        categories: aliases of categories.
+        channels: aliases of channels.
+        offline_channels: channels that are places; all others are online.
+        zones: IANA name -> calendar, None where there is no such zone; for customers with their own clock.
+        paydays: days of the month on which people are paid.
+        southern: whether seasons are those of the southern half of the world.
+        holidays: days on which people shop otherwise.
+        price_edges: category -> ascending unit prices in minor units to which prices paid are compared.
+        cart_abandoned_ms: rest after which a cart is abandoned.
+        browse_abandoned_ms: the same for looking around without putting anything into it.
+        health_weights: of the components recency, frequency, engagement, satisfaction, service.
+        health_edges: scores from which health is sub-healthy and healthy.
     """
 
     calendar: Calendar = UTC_CALENDAR
@@ -42,3 +58,22 @@ class Rules:
     frequency_edges: tuple[int, int, int, int] = (2, 3, 6, 12)
     monetary_edges_minor: tuple[int, int, int, int] = (2_500, 7_500, 20_000, 50_000)
     high_value_minor: int = 50_000
+    rates: Rates = field(default_factory=Rates)
+    categories: Names = field(default_factory=Names)
+    channels: Names = field(default_factory=Names)
+    offline_channels: tuple[str, ...] = ("store",)
+    zones: Callable[[str], Calendar | None] = field(default=lambda _: None)
+    paydays: tuple[int, ...] = (1, 15)
+    southern: bool = False
+    holidays: Holidays = field(default_factory=Holidays)
+    price_edges: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    cart_abandoned_ms: int = 30 * 60_000
+    browse_abandoned_ms: int = DAY_MS
+    health_weights: tuple[int, int, int, int, int] = (30, 25, 20, 15, 10)
+    health_edges: tuple[int, int] = (40, 70)
+
+    def in_base(self, minor: int, currency: str | None, at_ms: int) -> int | None:
+        """Minor units of the deployment's currency; None where there is no rate for that day."""
+        if currency is None or currency == self.currency:
+            return minor
+        return self.rates.to_base(minor, currency, at_ms)

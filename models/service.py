@@ -47,8 +47,9 @@ class Service(msgspec.Struct, array_like=True, gc=False):
             self.complaints += 1
         elif action == "return":
             self.returns += 1
-        if action in ("return", "refund") and event.refund_minor and event.currency in (None, rules.currency):
-            self.refunds_minor += event.refund_minor
+        if action in ("return", "refund") and event.refund_minor:
+            # One in a currency without a rate cannot be set against anything.
+            self.refunds_minor += rules.in_base(event.refund_minor, event.currency, event.ts_ms) or 0
         if event.ticket_id and action in ("ticket_opened", "ticket_resolved"):
             key = xxh3_64_intdigest(event.ticket_id.encode())
             if action == "ticket_opened":

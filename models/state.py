@@ -6,8 +6,14 @@ arrival order and of repeats; only `Held.since_ms`, `version` and `seq` depend o
 
 import msgspec
 
+from models.attributes import Attributes
+from models.calendar import Calendar
+from models.consent import Consent
 from models.engagement import Engagement
+from models.journey import Journey
 from models.orders import Orders
+from models.purchases import Purchases
+from models.rules import Rules
 from models.satisfaction import Satisfaction
 from models.service import Service
 
@@ -59,8 +65,33 @@ class State(msgspec.Struct, array_like=True, gc=False):
     last_active_ms: int = 0
     offsets: dict[str, int] = {}
     seen: Seen = msgspec.field(default_factory=Seen)
-    orders: Orders = msgspec.field(default_factory=Orders)
+    purchases: Purchases = msgspec.field(default_factory=Purchases)
     engagement: Engagement | None = None
+    journey: Journey | None = None
     service: Service | None = None
     satisfaction: Satisfaction | None = None
+    attributes: Attributes | None = None
+    consent: Consent | None = None
     tags: dict[str, Held] = {}
+
+    @property
+    def orders(self) -> Orders:
+        """The ledger of orders."""
+        return self.purchases.orders
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the customer must not be profiled."""
+        return self.consent is not None and self.consent.withdrawn
+
+    def local(self, rules: Rules) -> Calendar:
+        """The customer's own calendar: that of the attribute `timezone`, else the deployment's."""
+        zone = self.attributes.get("timezone") if self.attributes is not None else None
+        return (rules.zones(zone) if isinstance(zone, str) else None) or rules.calendar
+
+    def forget(self) -> None:
+        """Drop everything that was counted; what was announced and applied stays known."""
+        blank = State()
+        self.first_seen_ms = self.last_seen_ms = self.last_active_ms = 0
+        self.seen, self.purchases = blank.seen, blank.purchases
+        self.engagement = self.journey = self.service = self.satisfaction = self.attributes = None

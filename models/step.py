@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from models import tags
-from models.aggregates import apply
+from models.aggregates import apply, control
 from models.events import Click, Control, Order, Service
 from models.rules import Rules
 from models.standing import Standing, next_change_ms, standing
@@ -95,12 +95,15 @@ def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: 
         if offset <= offsets.get(source, -1):
             continue
         offsets[source] = offset
-        if type(event) is Control:
-            continue
         at_ms = event.ts_ms
+        if state.consent is not None and not (isinstance(event, Control) or state.consent.allows(at_ms)):
+            continue
         if 0 < state.wake_at_ms <= at_ms:
             now = _live_through(state, min(at_ms, mark_ms), rules, changes) or now
-        if not apply(state, event, rules):
+        if isinstance(event, Control):
+            if not control(state, event, rules):
+                continue
+        elif not apply(state, event, rules):
             repeats += 1
             continue
         now_ms = max(state.as_of_ms, at_ms)
@@ -138,7 +141,7 @@ def _evaluate(
             del state.tags[tag.id]
         else:
             state.tags[tag.id] = Held(new, at_ms)
-        because = tag.because(now, rules)
+        because = {"consent": "withdrawn"} if now.withdrawn else tag.because(now, rules)
         changes.append(Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset))
     state.as_of_ms = at_ms
     state.wake_at_ms = next_change_ms(state, now, rules)

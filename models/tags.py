@@ -92,11 +92,33 @@ TAGS = (
         until_ms=lambda *_: 0,
         because=lambda now, rules: {"net_minor": now.net_minor, "at_least_minor": rules.high_value_minor},
     ),
+    Tag(
+        "cart_abandoned",
+        1,
+        value=lambda now, _: True if now.journey.abandoned == "cart" else None,
+        until_ms=lambda now, _: now.journey.until_ms if now.journey.cart else 0,
+        because=lambda now, rules: {
+            "idle_since": _time(now.journey.idle_ms),
+            "after_s": rules.cart_abandoned_ms // 1000,
+        },
+    ),
+    Tag(
+        "browse_abandoned",
+        1,
+        value=lambda now, _: True if now.journey.abandoned == "browse" else None,
+        until_ms=lambda now, _: 0 if now.journey.cart else now.journey.until_ms,
+        because=lambda now, rules: {
+            "idle_since": _time(now.journey.idle_ms),
+            "after_s": rules.browse_abandoned_ms // 1000,
+        },
+    ),
 )
 
 
 def compare(held: dict[str, Held], now: Standing, rules: Rules) -> list[tuple[Tag, Value, Value]]:
     """Which tags differ from what was announced: (tag, announced value, value now)."""
+    if now.withdrawn:
+        return [(tag, held[tag.id].value, None) for tag in TAGS if tag.id in held]
     differences = []
     for tag in TAGS:
         announced = held.get(tag.id)

@@ -10,6 +10,7 @@ from typing import Any
 import faust
 
 from streams.config import Config, instant_ms
+from streams.decoding import Decoding
 from streams.engine.transport import BatchTransport
 from streams.intake import Intake
 from streams.processor import Processor
@@ -45,8 +46,8 @@ class Parts:
             idempotent=config.producer_idempotent,
         )
         self.intake = Intake(
+            Decoding(config).event,
             live=live,
-            currency=config.currency,
             future_limit_ms=config.future_limit_s * 1000 if live else None,
             suffix=f"@{config.input_epoch}" if config.input_epoch else "",
         )

@@ -1,23 +1,19 @@
-"""Configuration: one frozen table, from a TOML file and `PROFILESTREAM_*` variables.
+"""Configuration: one frozen table of all settings, and the part of it that the core needs.
 
-This is the only module that reads the environment. A variable wins over the file, the file over the
-default; an unknown name in either is an error, because a misspelt setting that is silently ignored is
-found in production.
+`streams.settings` reads it from a TOML file and the environment.
 """
 
-import os
-import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.calendar import Calendar
-from models.lifecycle import VOCABULARIES
+from models.normalise import Names, Rates
 from models.rules import Rules
+from models.seasons import Holidays
 
 PREFIX = "PROFILESTREAM_"
 
@@ -27,7 +23,10 @@ class ConfigError(Exception):
 
 
 def _setting(default: Any, unit: str, meaning: str) -> Any:
-    return field(default=default, metadata={"unit": unit, "meaning": meaning})
+    told = {"unit": unit, "meaning": meaning}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=told)
+    return field(default=default, metadata=told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,67 +82,97 @@ class Config:
         (2500, 7500, 20000, 50000), "minor units", "edges of the M score"
     )
     high_value_minor: int = _setting(50_000, "minor units", "net spending that makes a customer high value")
+    cart_abandoned_s: int = _setting(1800, "seconds", "rest after which a filled cart is abandoned")
+    browse_abandoned_s: int = _setting(86_400, "seconds", "the same for looking around without filling one")
+    health_weights: tuple[int, ...] = _setting(
+        (30, 25, 20, 15, 10), "weights", "of recency, frequency, engagement, satisfaction, service in health"
+    )
+    health_edges: tuple[int, ...] = _setting((40, 70), "score", "health from here is sub-healthy, healthy")
+    offline_channels: tuple[str, ...] = _setting(("store",), "names", "channels that are places")
+    paydays: tuple[int, ...] = _setting((1, 15), "days of month", "when people are paid")
+    holidays: tuple[str, ...] = _setting((), "MM-DD or first..last", "days on which people shop otherwise")
+    southern: bool = _setting(False, "bool", "seasons of the southern half of the world")
+    rates: Mapping[str, Any] = _setting({}, "table", "currency -> {date: rate to the deployment's currency}")
+    categories: Mapping[str, str] = _setting({}, "table", "alias of a category -> its name")
+    channels: Mapping[str, str] = _setting({}, "table", "alias of a channel -> its name")
+    price_edges: Mapping[str, Any] = _setting(
+        {}, "table", "category -> ascending unit prices in minor units, for the price percentile"
+    )
+    privacy: Mapping[str, str] = _setting(
+        {}, "table", "attribute (or *) -> keep, drop, mask or hmac, before it is stored"
+    )
+    privacy_key: str = _setting("", "secret", "key of hmac, at least 16 bytes; better in the environment")
+    sources: Mapping[str, Any] = _setting(
+        {}, "table", "foreign field names, see deploy/examples/sources.toml"
+    )
 
     def rules(self) -> Rules:
         """The part that the core needs.
 
         Raises:
-            ConfigError: the zone is unknown or a list of edges is not four ascending numbers.
+            ConfigError: a zone, list or table cannot be used.
         """
-        for name in ("recency_edges_days", "frequency_edges", "monetary_edges_minor"):
-            edges = getattr(self, name)
-            if len(edges) != 4 or list(edges) != sorted(set(edges)):
-                raise ConfigError(f"{name} must be four ascending whole numbers, not {list(edges)}")
-        try:
-            zone = None if self.zone == "UTC" else ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ConfigError(f"zone '{self.zone}' is not a known IANA time zone") from None
-        r, f, m = self.recency_edges_days, self.frequency_edges, self.monetary_edges_minor
-        return Rules(
-            calendar=Calendar(zone),
-            currency=self.currency,
-            lifecycle=self.lifecycle,
-            mature_orders=self.mature_orders,
-            recency_edges_days=(r[0], r[1], r[2], r[3]),
-            frequency_edges=(f[0], f[1], f[2], f[3]),
-            monetary_edges_minor=(m[0], m[1], m[2], m[3]),
-            high_value_minor=self.high_value_minor,
+        r, f, m = (
+            _ascending(name, getattr(self, name), 4)
+            for name in ("recency_edges_days", "frequency_edges", "monetary_edges_minor")
         )
+        low, high = _ascending("health_edges", self.health_edges, 2)
+        if len(self.health_weights) != 5 or min(self.health_weights) < 0 or not sum(self.health_weights):
+            raise ConfigError("health_weights must be five numbers, none negative, not all zero")
+        if not all(1 <= day <= 31 for day in self.paydays):
+            raise ConfigError("paydays must be days of the month, 1 to 31")
+        calendar = Calendar() if self.zone == "UTC" else calendar_of(self.zone)
+        if calendar is None:
+            raise ConfigError(f"zone '{self.zone}' is not a known IANA time zone")
+        try:
+            return Rules(
+                calendar=calendar,
+                currency=self.currency,
+                lifecycle=self.lifecycle,
+                mature_orders=self.mature_orders,
+                recency_edges_days=(r[0], r[1], r[2], r[3]),
+                frequency_edges=(f[0], f[1], f[2], f[3]),
+                monetary_edges_minor=(m[0], m[1], m[2], m[3]),
+                high_value_minor=self.high_value_minor,
+                rates=Rates(self.rates, self.currency),
+                categories=Names(self.categories),
+                channels=Names(self.channels),
+                offline_channels=self.offline_channels,
+                zones=calendar_of,
+                paydays=self.paydays,
+                southern=self.southern,
+                holidays=Holidays(self.holidays),
+                price_edges={name: _edges(name, edges) for name, edges in self.price_edges.items()},
+                cart_abandoned_ms=self.cart_abandoned_s * 1000,
+                browse_abandoned_ms=self.browse_abandoned_s * 1000,
+                health_weights=self.health_weights,
+                health_edges=(low, high),
+            )
+        except (ValueError, AttributeError) as error:
+            raise ConfigError(f"a table of names, rates or days cannot be used: {error}") from None
 
 
-def load(
-    path: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    overrides: Mapping[str, Any] | None = None,
-) -> Config:
-    """Read the file, the environment and the command line's overrides, in rising precedence.
+@lru_cache(maxsize=1024)
+def calendar_of(zone: str) -> Calendar | None:
+    """The calendar of an IANA zone, the same object each time; None where there is no such zone."""
+    try:
+        return Calendar(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
-    Args:
-        path: TOML file with the names of `Config` at its top level, or None.
-        environ: variables to read instead of the process's own.
-        overrides: values that win over everything; None values are ignored.
 
-    Raises:
-        ConfigError: with one sentence that names the setting.
-    """
-    known = {f.name: f for f in fields(Config)}
-    values: dict[str, Any] = {}
-    for name, value in _from_file(path).items():
-        if name not in known:
-            raise ConfigError(f"unknown setting '{name}' in {path}; known: {', '.join(sorted(known))}")
-        values[name] = value
-    for variable, text in (os.environ if environ is None else environ).items():
-        if variable.startswith(PREFIX):
-            name = variable.removeprefix(PREFIX).lower()
-            if name not in known:
-                raise ConfigError(
-                    f"unknown variable {variable}; known: {PREFIX}{{{', '.join(known).upper()}}}"
-                )
-            values[name] = text
-    values.update({name: value for name, value in (overrides or {}).items() if value is not None})
-    config = Config(**{name: _convert(name, value, known[name].default) for name, value in values.items()})
-    _check(config)
-    return config
+def _ascending(name: str, numbers: tuple[int, ...], count: int) -> tuple[int, ...]:
+    if len(numbers) != count or list(numbers) != sorted(set(numbers)):
+        words = {2: "two", 4: "four"}
+        raise ConfigError(f"{name} must be {words[count]} ascending whole numbers, not {list(numbers)}")
+    return numbers
+
+
+def _edges(category: str, edges: Any) -> tuple[int, ...]:
+    whole = isinstance(edges, list | tuple) and all(type(edge) is int for edge in edges)
+    if not whole or not edges or list(edges) != sorted(set(edges)):
+        raise ConfigError(f"price_edges of '{category}' must be ascending whole numbers")
+    return tuple(edges)
 
 
 def instant_ms(text: str) -> int:
@@ -159,84 +188,3 @@ def instant_ms(text: str) -> int:
     except (ValueError, OverflowError):
         pass
     raise ConfigError(f"'{text}' is not an ISO-8601 instant with an offset, like 2017-10-01T00:00:00Z")
-
-
-def _from_file(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"configuration file {path} does not exist") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"configuration file {path} cannot be read: {error}") from None
-
-
-def _convert(name: str, value: Any, default: Any) -> Any:
-    """Give a value the type of its default; text comes from the environment."""
-    try:
-        if isinstance(default, bool):
-            if isinstance(value, str):
-                return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
-            if not isinstance(value, bool):
-                raise ValueError
-            return value
-        if isinstance(default, tuple):
-            parts = value.split(",") if isinstance(value, str) else list(value)
-            return tuple(_whole(part) for part in parts)
-        if isinstance(default, str) and not isinstance(value, str):
-            raise ValueError
-        if isinstance(default, int):
-            return _whole(value)
-        if isinstance(value, bool):
-            raise ValueError
-        return type(default)(value)
-    except (ValueError, TypeError, KeyError, OverflowError):
-        raise ConfigError(f"setting '{name}' must be like {default!r}, not {value!r}") from None
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError
-    return int(value)
-
-
-_CHOICES = {
-    "clock": ("wall", "event"),
-    "lifecycle": tuple(VOCABULARIES),
-    "log_level": ("debug", "info", "warning", "error"),
-    "on_data_loss": ("rebuild", "refuse"),
-}
-_AT_LEAST_ONE = (
-    "partitions",
-    "replication",
-    "buckets",
-    "poll_records",
-    "mature_orders",
-    "cache_profiles",
-    "outbox_limit",
-)
-_NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch")
-_SECONDS = ("session_timeout_s", "heartbeat_s", "commit_interval_s", "stall_s")
-
-
-def _check(config: Config) -> None:
-    for name, allowed in _CHOICES.items():
-        if getattr(config, name) not in allowed:
-            raise ConfigError(f"{name} must be {' or '.join(allowed)}, not '{getattr(config, name)}'")
-    for name in _AT_LEAST_ONE:
-        if getattr(config, name) < 1:
-            raise ConfigError(f"{name} must be at least 1")
-    for name in _NOT_NEGATIVE:
-        if getattr(config, name) < 0:
-            raise ConfigError(f"{name} must not be negative")
-    for name in _SECONDS:
-        if not 0 < getattr(config, name) < 1e6:
-            raise ConfigError(f"{name} must be a positive number of seconds below a million")
-    if not re.fullmatch("[A-Z]{3}", config.currency):
-        raise ConfigError(f"currency must be three capital letters, not '{config.currency}'")
-    if not config.brokers.strip():
-        raise ConfigError("brokers must name at least one host:port")
-    if config.clock_until:
-        instant_ms(config.clock_until)
-    config.rules()

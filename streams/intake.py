@@ -6,16 +6,15 @@ still bring an earlier one. So a replay of years lives through every instant in 
 broker hands out first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from models.events import EventError, parse
+from models.events import Event, EventError
 from models.step import NO_LIMIT_MS, Arrival
 from streams.lane import DeadLetter, End, Lane, Record, TopicPartition
-from streams.topics import INPUT_KINDS
 
 HELD_MOST = 20_000  # records held back per partition before it is paused
-
+Decode = Callable[[str, bytes | None, int | None], Event]
 UNSEEN_MS = 200  # what was appended so recently may not have been fetched yet
 
 
@@ -38,14 +37,14 @@ class Intake:
 
     Args:
         live: True where "now" is the clock.
-        currency: of the deployment, for amounts that name none.
+        decode: (topic, value, newest acceptable event time) -> event, or `EventError`.
         future_limit_ms: how far ahead of the clock an event may lie; None = no limit.
         suffix: appended to "topic/partition" once topics were re-created.
     """
 
-    def __init__(self, *, live: bool, currency: str, future_limit_ms: int | None, suffix: str = "") -> None:
+    def __init__(self, decode: Decode, *, live: bool, future_limit_ms: int | None, suffix: str = "") -> None:
         self._live = live
-        self._currency = currency
+        self._decode = decode
         self._future_limit_ms = future_limit_ms
         self._suffix = suffix
         self._lanes: dict[TopicPartition, Lane] = {}
@@ -71,7 +70,7 @@ class Intake:
         if lane.starting and records and not self._is_next(tp, lane, records[0].offset):
             return False
         topic, partition = tp
-        kind, source, live, currency = INPUT_KINDS[topic], self.source(tp), self._live, self._currency
+        source, live, decode = self.source(tp), self._live, self._decode
         latest_ms = None if self._future_limit_ms is None else now_ms + self._future_limit_ms
         append = lane.waiting.append
         newest_ms = lane.newest_ms
@@ -81,7 +80,7 @@ class Intake:
             if offset < lane.fetched:
                 continue
             try:
-                event = parse(kind, record.value, latest_ms=latest_ms, currency=currency)
+                event = decode(topic, record.value, latest_ms)
             except EventError as error:
                 what = DeadLetter(topic, partition, offset, error.reason, error.field, record.value)
                 append((newest_ms, offset, what))

@@ -4,11 +4,13 @@ As `oracle`: nothing shared with `models/`, no state carried along, definitions 
 as the words allow.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Timed = tuple[int, Mapping[str, Any]]
 InWindow = Callable[[int, int], bool]  # instant, days -> whether it lies in the window that ends at T
@@ -23,6 +25,11 @@ def iso(ts_ms: int) -> str:
     """ISO-8601 text, UTC with milliseconds."""
     text = (_EPOCH + timedelta(milliseconds=ts_ms)).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def local(ts_ms: int, zone: str) -> datetime:
+    """The instant on the clocks of a zone."""
+    return (_EPOCH + timedelta(milliseconds=ts_ms)).astimezone(ZoneInfo(zone))
 
 
 def engagement(clicks: list[Timed], age: Age) -> dict[str, Any]:
@@ -117,3 +124,22 @@ def _answers(name: str, values: list[float]) -> dict[str, Any]:
     if before:
         out[f"{name}_trend"] = values[-1] - sum(before) / len(before)
     return out
+
+
+def attributes(controls: list[Timed]) -> dict[str, Any]:
+    """What was said last under each name; null takes a name back."""
+    writes = sorted(
+        (ts_ms, _canonical(value), name)
+        for ts_ms, event in controls
+        if event["action"] == "attributes"
+        for name, value in (event.get("attributes") or {}).items()
+    )
+    last = {name: (ts_ms, value) for ts_ms, value, name in writes}
+    kept = sorted(last, key=lambda name: (last[name][0], name))[-64:]
+    known = {name: json.loads(last[name][1]) for name in kept}
+    known = {name: value for name, value in known.items() if value is not None}
+    return {"attributes": known} if known else {}
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=float)

@@ -15,12 +15,13 @@ import orjson
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from models.events import EventError, parse
+from models.events import Control, EventError
 from streams.config import Config
-from streams.local.load import TOPIC_OF
+from streams.decoding import Decoding
+from streams.local.load import routed
 from streams.oracle import event_time_ms
 from streams.store.contract import Unavailable
-from streams.topics import DEAD_LETTER, INPUT_KINDS, INPUT_TOPICS
+from streams.topics import DEAD_LETTER, INPUT_TOPICS
 
 _TIMEOUT_MS = 10_000
 _PATIENCE = 100  # polls without a record, 0.1 s each, before a silent broker is given up
@@ -51,11 +52,11 @@ class Facts:
     notes: list[str] = field(default_factory=list)
 
     def add(
-        self, where: str, kind: str | None, value: bytes | None, currency: str, at: tuple[str, int]
+        self, where: str, topic: str | None, value: bytes | None, decoding: Decoding, at: tuple[str, int]
     ) -> None:
-        """Take in one record; `kind` None: as its own `type` says."""
+        """Take in one record; `topic` None: the one to which it would be sent."""
         self.read[where] += 1
-        event = _valid(kind, value, currency)
+        event = _valid(topic, value, decoding)
         if event is None:
             self.refused += 1
         else:
@@ -73,7 +74,7 @@ def from_topics(config: Config) -> Facts:
     Raises:
         Unavailable: the broker does not answer.
     """
-    facts = Facts()
+    facts, decoding = Facts(), Decoding(config)
     # Whether an event lay in the future depends on when it came in, which only the worker knows.
     letters = (orjson.loads(record.value) for record in _records(config.brokers, (DEAD_LETTER,), facts.notes))
     future = {(x["topic"], x["partition"], x["offset"]) for x in letters if x["reason"] == "in_future"}
@@ -82,31 +83,32 @@ def from_topics(config: Config) -> Facts:
         topic, partition, offset = record.topic, record.partition, record.offset
         value = None if (topic, partition, offset) in future else record.value
         at = (f"{topic}/{partition}{suffix}", offset)
-        facts.add(topic, INPUT_KINDS[topic], value, config.currency, at)
+        facts.add(topic, topic, value, decoding, at)
     return facts
 
 
 def from_files(files: Iterable[Path], config: Config) -> Facts:
     """Every line of JSON-lines files."""
-    facts = Facts()
+    facts, decoding = Facts(), Decoding(config)
     for file in files:
         with file.open("rb") as lines:
             for number, line in enumerate(lines):
                 if line.strip():
-                    facts.add(str(file), None, line, config.currency, ("", number))
+                    facts.add(str(file), None, line, decoding, ("", number))
     return facts
 
 
-def _valid(kind: str | None, value: bytes | None, currency: str) -> dict[str, Any] | None:
+def _valid(topic: str | None, value: bytes | None, decoding: Decoding) -> dict[str, Any] | None:
     """The raw event with exact decimals; None where the contract refuses it."""
     try:
-        if kind is None:
-            kind = str(orjson.loads(value or b"")["type"])
-            kind = INPUT_KINDS[TOPIC_OF.get(kind, "orders")]
-        parse(kind, value, latest_ms=None, currency=currency)
-        event: dict[str, Any] = json.loads(value or b"", parse_float=Decimal)
-    except (EventError, ValueError, KeyError, TypeError):
+        if topic is None:
+            topic = routed(orjson.loads(value or b""))[0]
+        parsed = decoding.event(topic, value, None)
+        event: dict[str, Any] = json.loads(decoding.plain(topic, value) or b"", parse_float=Decimal)
+    except (EventError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    if isinstance(parsed, Control):
+        event["attributes"] = parsed.attributes
     return event
 
 

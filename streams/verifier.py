@@ -12,13 +12,14 @@ Theory
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import orjson
 from redis.exceptions import RedisError
 
 from models import codec, document, step
+from models.rules import Rules
 from models.standing import standing
 from streams import exporter, keys
 from streams.config import Config
@@ -85,16 +86,24 @@ def read_live(config: Config) -> Live:
 def judge(config: Config, live: Live, facts: Facts, at_ms: int) -> Verdict:
     """Compare everyone at an instant."""
     verdict = Verdict()
+    known = settings(config), config.rules()
     for cid in sorted({*facts.by_customer, *live.profiles}):
-        found = _one(config, live, facts.by_customer.get(cid, []), cid, at_ms, verdict)
+        found = _one(known, live, facts.by_customer.get(cid, []), cid, at_ms, verdict)
         if found:
             verdict.differences[cid] = found
     return verdict
 
 
-def _one(config: Config, live: Live, facts: list[Fact], cid: str, at_ms: int, verdict: Verdict) -> list[str]:
+def _one(
+    known: tuple[OracleSettings, Rules],
+    live: Live,
+    facts: list[Fact],
+    cid: str,
+    at_ms: int,
+    verdict: Verdict,
+) -> list[str]:
     blob, stored = live.profiles.get(cid, (b"", b""))
-    rules = config.rules()
+    numbers, rules = known
     try:
         state = codec.decode(blob) if blob else None
     except codec.CodecError as error:
@@ -103,14 +112,14 @@ def _one(config: Config, live: Live, facts: list[Fact], cid: str, at_ms: int, ve
     counted = [fact.event for fact in facts if _due(fact, live.watermarks, applied)]
     verdict.pending += len(facts) - len(counted)
     if state is None:
-        wanted = recompute(counted, at_ms, settings=settings(config)).get(cid)
+        wanted = recompute(counted, at_ms, settings=numbers).get(cid)
         return [] if wanted is None else [f"(profile): {len(counted)} events ask for one, there is none"]
     verdict.compared += 1
     out = _damage(stored, document.document(state, cid, standing(state, state.as_of_ms, rules), 0, rules))
     verdict.later += state.as_of_ms > at_ms
     at_ms = max(at_ms, state.as_of_ms)
     step.on_wake(state, at_ms, rules)
-    wanted = recompute(counted, at_ms, settings=settings(config)).get(cid)
+    wanted = recompute(counted, at_ms, settings=numbers).get(cid)
     if wanted is None:
         return [*out, "(profile): no event explains it"]
     return out + compare(wanted, document.document(state, cid, standing(state, at_ms, rules), 0, rules))
@@ -146,14 +155,6 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def settings(config: Config) -> OracleSettings:
     """The oracle's numbers of a deployment."""
-    names = (
-        "currency",
-        "zone",
-        "lifecycle",
-        "mature_orders",
-        "recency_edges_days",
-        "frequency_edges",
-        "monetary_edges_minor",
-        "high_value_minor",
+    return OracleSettings(
+        **{one.name: getattr(config, one.name) for one in fields(OracleSettings) if hasattr(config, one.name)}
     )
-    return OracleSettings(**{name: getattr(config, name) for name in names})

@@ -41,7 +41,8 @@ def service(ts: int, action: str = "complaint", **more: Any) -> dict[str, Any]:
 
 def control(ts: int, action: str = "attributes", **more: Any) -> dict[str, Any]:
     """A control event of customer `c`."""
-    return _event("control", ts, {"action": action, **more})
+    facts = {"attributes": {}} if action == "attributes" else {}
+    return _event("control", ts, {"action": action, **facts, **more})
 
 
 def _event(kind: str, ts: int, fields: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,13 @@ DEEP = {
     opening: opening * 10_000 + b"1" + closing * 10_000
     for opening, closing in ((b"[", b"]"), (b'{"a":', b"}"))
 }
+# Payloads that only the action of their name refuses.
+BAD_FACTS = {
+    "attributes": (
+        None, dict.fromkeys(map(str, range(65))), {"": 1}, {"x" * 65: 1}, {"a\n": 1}, {"a": "x" * 1_023},
+    ),
+    "consent": (None, {}, {"status": None}, {"status": "Given"}, {"status": True}),
+}  # fmt: skip
 TS = (
     "2999-01-01T00:00:00Z", "1066-10-14T09:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00",
     "2024-03-05T12:00:00", "2024-03-05", "2024-02-30T12:00:00Z", "2024-03-05T25:00:00Z", "", "now",
@@ -36,11 +43,12 @@ BAD = {
         "status": ("", "Placed", "shipped", "placed\0", 1, []), "channel": NOT_TEXT,
         "payment": (1, True, {}, [1], ["card"], [{"method": 1}], [{"amount": -1}], [None]),
         "items": ({}, "sku", 1, [1], [None], [[]], ["sku"], [{"sku": 1}], [{"qty": -1}], [{"qty": "1"}],
-                  [{"qty": 1e10}], [{"price": -1}], [{"price": 1e8}], [{"line_total": "x"}],
+                  [{"qty": 1e10}], [{"price": -1}], [{"price": 1e8}], [{"line_total": "x"}], [{"brand": 1}],
                   [{}, {"category": []}]),
     },
     "click": {
-        "action": BAD_ID, "dwell_ms": NOT_NUMBER,
+        "action": BAD_ID, "dwell_ms": NOT_NUMBER, "qty": (*NOT_NUMBER, -1, 1e10),
+        "price": (-1, 1e8, "-1", "1e3", "x", True, [], {}),
         **dict.fromkeys(("sku", "category", "page", "query", "channel", "campaign_id"), NOT_TEXT),
     },
     "service": {
@@ -94,6 +102,11 @@ def _wrong_value(kind: str, draw: random.Random) -> bytes:
     wrong |= BAD[kind]
     field = draw.choice(tuple(wrong))
     return orjson.dumps(good(kind, draw) | {field: draw.choice(wrong[field])})
+
+
+def _wrong_facts(_: str, draw: random.Random) -> bytes:
+    action = draw.choice(tuple(BAD_FACTS))
+    return orjson.dumps(good("control", draw) | {"action": action, action: draw.choice(BAD_FACTS[action])})
 
 
 def _missing_field(kind: str, draw: random.Random) -> bytes:
@@ -159,8 +172,8 @@ def _large(_: str, __: random.Random) -> bytes:
 
 
 MAKERS: dict[Callable[[str, random.Random], bytes | None], float] = {
-    _wrong_value: 40, _missing_field: 10, _wrong_topic: 8, _unwritable: 10, _huge_number: 5, _truncated: 8,
-    _noise: 6, _flipped: 6, _repeated: 2, _whole: 4, _deep: 0.5, _large: 0.2,
+    _wrong_value: 37, _wrong_facts: 3, _missing_field: 10, _wrong_topic: 8, _unwritable: 10, _huge_number: 5,
+    _truncated: 8, _noise: 6, _flipped: 6, _repeated: 2, _whole: 4, _deep: 0.5, _large: 0.2,
 }  # fmt: skip
 
 

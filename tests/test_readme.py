@@ -13,9 +13,8 @@ def settings_table() -> str:
     """The table of settings as it should stand in the README."""
     rows = ["| setting | default | unit | meaning |", "|---|---|---|---|"]
     for field in fields(Config):
-        default = (
-            ",".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
-        )
+        value = getattr(Config(), field.name)
+        default = ",".join(map(str, value)) if isinstance(value, tuple) else "" if value == {} else str(value)
         unit = field.metadata["unit"].replace("|", " or ")
         rows.append(
             f"| `{field.name}` | {f'`{default}`' if default else ''} | {unit} | {field.metadata['meaning']} |"

@@ -15,8 +15,8 @@ import orjson
 from streams import exporter, keys
 from streams.local import load
 from streams.local.process import LocalProcess, LocalProcessError
-from streams.local.simulate import synthetic
 from streams.local.stack import LocalStack
+from streams.local.synthetic import synthetic
 from streams.topics import INPUT_TOPICS
 
 _PARTITIONS = 4

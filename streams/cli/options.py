@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from streams.config import Config, load
+from streams.config import Config
+from streams.settings import load
 
 
 class Context:

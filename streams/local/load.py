@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
+from models import segment
 from streams.store.contract import Unavailable
 from streams.topics import INPUT_KINDS
 
@@ -109,9 +110,12 @@ def rows(
         if not isinstance(event, dict):
             yield "orders", b"", line
             continue
+        topic, event = routed(event)
         if wanted(event):
-            yield (
-                TOPIC_OF.get(str(event.get("type")), "orders"),
-                str(event.get("customer_id", "")).encode(),
-                line,
-            )
+            yield topic, str(event.get("customer_id", "")).encode(), line
+
+
+def routed(event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The topic of an event, and the event in the contract's words; what is unknown goes to `orders`."""
+    kind, event = segment.adapt(event) or (event.get("type"), event)
+    return TOPIC_OF.get(str(kind), "orders"), event

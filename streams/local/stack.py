@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from streams import admin
-from streams.config import PREFIX, Config, load
+from streams.config import PREFIX, Config
 from streams.local.broker import EmbeddedBroker
 from streams.local.process import LocalProcess
 from streams.local.store import EmbeddedStore
+from streams.settings import load
 
 # What the embedded broker needs to be quick: its group join takes half the session time-out, it does not
 # wake a waiting fetch, and it knows no idempotent producers.

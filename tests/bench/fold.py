@@ -29,6 +29,7 @@ from models.rules import Rules
 from models.standing import next_change_ms, standing
 from models.state import State
 from streams.config import Config
+from streams.decoding import Decoding
 from streams.intake import Intake
 from streams.lane import DeadLetter
 from streams.processor import Processor
@@ -71,7 +72,7 @@ def whole_path(fetched: list[list[Fetched]], now_ms: int, rules: Rules) -> tuple
             raise AssertionError(letters)
 
     async def run(store: Store) -> float:
-        intake = Intake(live=True, currency="USD", future_limit_ms=FUTURE_MS)
+        intake = Intake(Decoding(Config()).event, live=True, future_limit_ms=FUTURE_MS)
         processor = Processor(store, rules, live=True, dead_letter=no_dead_letters, cache_size=200_000)
         intake.assign({TP: 0}, {})
         started = time.process_time()
@@ -93,7 +94,7 @@ def _feed(intake: Intake, records: list[Fetched], now_ms: int) -> None:
 
 def folds(fetched: list[list[Fetched]], now_ms: int, rules: Rules) -> list[Fold]:
     """The same way once more, written down."""
-    intake = Intake(live=True, currency="USD", future_limit_ms=FUTURE_MS)
+    intake = Intake(Decoding(Config()).event, live=True, future_limit_ms=FUTURE_MS)
     intake.assign({TP: 0}, {})
     stored: dict[str, bytes] = {}
     out = []
@@ -128,7 +129,7 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
                 parse("order", record.value, latest_ms=now_ms + FUTURE_MS, currency="USD")
 
     def taken_in() -> None:
-        intake = Intake(live=True, currency="USD", future_limit_ms=FUTURE_MS)
+        intake = Intake(Decoding(Config()).event, live=True, future_limit_ms=FUTURE_MS)
         intake.assign({TP: 0}, {})
         for records in fetched:
             _feed(intake, records, now_ms)

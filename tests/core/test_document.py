@@ -43,6 +43,16 @@ def test_a_document_by_hand() -> None:
             "last_click_at": "2023-11-15T01:00:00.000Z", "actions": {"search": 1},
             "windows": {f"{days}d": {"clicks": 1} for days in (7, 30, 90)},
         },
+        "journey": {
+            "step": "browse", "since": "2023-11-15T01:00:00.000Z",
+            "steps": {"browse": "2023-11-15T01:00:00.000Z", "order": "2023-11-15T00:00:00.000Z",
+                      "after_sale": "2023-11-16T00:00:00.000Z"},
+        },
+        "promotion": {"mean_order_minor": 1250.0},
+        "health": {
+            "score": 100.0, "band": "healthy",
+            "components": {"recency": 1.0, "frequency": 1.0, "engagement": 1.0, "service": 1.0},
+        },
         "service": {"contacts": 1, "repeat_contacts": 0, "complaints": 0, "returns": 1, "open_tickets": 0,
                     "return_ratio": 1.0,
                     "last_contact_at": "2023-11-16T00:00:00.000Z"},

@@ -24,11 +24,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "channel": "web", "payment": [{"method": "card", "amount": "12.34"}], "discount": "1.5",
         "coupon_discount": 0, "paid": 12,
         "items": [{"sku": "s", "category": "c", "qty": 0.5, "price": 2, "line_total": "1.00",
-                   "colour": "red"}],
+                   "brand": "b", "colour": "red"}],
     },
     "click": HEAD | {
         "type": "click", "action": "search", "sku": "s", "category": "c", "page": "/", "query": "咖啡",
-        "channel": "app", "campaign_id": "k", "dwell_ms": 5,
+        "channel": "app", "campaign_id": "k", "dwell_ms": 5, "qty": 2, "price": "3.50",
     },
     "service": HEAD | {
         "type": "service", "action": "refund", "ticket_id": "t", "score": 4, "scale": 5,
@@ -105,7 +105,7 @@ def test_an_order_carries_minor_units_and_hashes() -> None:
         event_hash=xxhash.xxh3_64_intdigest(b"e-1"),
         order_id="o-1", order_hash=xxhash.xxh3_64_intdigest(b"o-1"), status="paid", amount_minor=1234,
         currency="EUR", discount_minor=150, coupon_discount_minor=0, paid_minor=1200, channel="web",
-        payment=[Payment("card", "12.34")], items=[Item("s", "c", 0.5, 2.0, "1.00")],
+        payment=[Payment("card", "12.34")], items=[Item("s", "c", 0.5, 2.0, "1.00", "b")],
     )  # fmt: skip
 
 
@@ -113,6 +113,7 @@ def test_the_other_kinds_carry_their_fields() -> None:
     click, service, control = read("click"), read("service"), read("control")
     assert isinstance(click, Click)
     assert (click.action, click.query, click.dwell_ms) == ("search", "咖啡", 5)
+    assert (click.qty, click.price) == (2, "3.50")
     assert isinstance(service, Service)
     assert (service.action, service.refund_minor, service.sentiment) == ("refund", 999, -0.5)
     assert isinstance(control, Control)
@@ -222,18 +223,57 @@ def test_time_limits() -> None:
         ("order", {"items": [{}, {"price": -1}]}, "negative_amount", "items.price"),
         ("order", {"items": [{"price": 1e8}]}, "amount_too_large", "items.price"),
         ("order", {"items": [{"line_total": "9" * 12}]}, "amount_too_large", "items.line_total"),
+        ("order", {"items": [{"brand": 7}]}, "wrong_type", "items.brand"),
         ("order", {"payment": [{"amount": []}]}, "wrong_type", "payment.amount"),
         ("click", {"action": None}, "missing_field", "action"),
         ("click", {"dwell_ms": "5"}, "wrong_type", "dwell_ms"),
         ("click", {"dwell_ms": 1e13}, "out_of_range", "dwell_ms"),
+        ("click", {"qty": -1}, "out_of_range", "qty"),
+        ("click", {"qty": 1e9 + 1}, "out_of_range", "qty"),
+        ("click", {"qty": "2"}, "wrong_type", "qty"),
+        ("click", {"price": -0.01}, "negative_amount", "price"),
+        ("click", {"price": 1e8}, "amount_too_large", "price"),
+        ("click", {"price": "1,5"}, "bad_amount", "price"),
         ("service", {"refund_amount": -1}, "negative_amount", "refund_amount"),
         ("control", {"attributes": []}, "wrong_type", "attributes"),
         ("control", {"attributes": {"n": 2**64}}, "out_of_range", "attributes"),
+        ("control", {"attributes": None}, "missing_field", "attributes"),
+        ("control", {"attributes": dict.fromkeys(map(str, range(65)))}, "too_many", "attributes"),
+        ("control", {"attributes": {"a": 1, "": 2}}, "empty", "attributes"),
+        ("control", {"attributes": {"é" * 65: 1}}, "too_long", "attributes"),
+        ("control", {"attributes": {"a": "é" * 512}}, "too_long", "attributes"),
+        ("control", {"attributes": {"a\u2028": 1}}, "bad_characters", "attributes"),
+        ("control", {"action": "consent", "consent": None}, "missing_field", "consent"),
+        ("control", {"action": "consent", "consent": []}, "wrong_type", "consent"),
+        ("control", {"action": "consent", "consent": {}}, "missing_field", "consent.status"),
+        ("control", {"action": "consent", "consent": {"status": None}}, "missing_field", "consent.status"),
+        ("control", {"action": "consent", "consent": {"status": "Given"}}, "bad_consent", "consent.status"),
+        ("control", {"action": "consent", "consent": {"status": ["given"]}}, "bad_consent", "consent.status"),
         ("order", {"event_id": "", "ts": "?", "amount": -1}, "empty", "event_id"),
     ],
 )
 def test_each_broken_rule_has_its_code_and_field(kind: str, changes: Any, reason: str, field: str) -> None:
     assert refused(kind, **changes) == (reason, field)
+
+
+def test_control_payloads_at_their_limits() -> None:
+    most = {f"{n:064}": "x" * 1022 for n in range(64)}
+    for attributes in ({}, {"a": None}, {"é" * 64: 1}, {"a b": "é" * 511}, most):
+        event = read("control", attributes=attributes)
+        assert isinstance(event, Control)
+        assert event.attributes == attributes
+    for status in ("given", "withdrawn"):
+        event = read("control", action="consent", consent={"status": status, "by": "form 7"}, attributes=None)
+        assert isinstance(event, Control)
+        assert event.consent == {"status": status, "by": "form 7"}
+
+
+def test_a_payload_that_its_action_does_not_name_is_unrestricted() -> None:
+    wild = {"attributes": {"": "x" * 2_000}, "consent": {"status": 5}}
+    for action in ("erase", "anything", "Consent"):
+        assert isinstance(read("control", action=action, **wild), Control)
+        assert isinstance(read("control", action=action, attributes=None, consent=None), Control)
+    assert isinstance(read("control", consent={"status": 5}), Control)
 
 
 def test_a_record_that_is_no_object_says_so() -> None:
@@ -332,6 +372,23 @@ def test_both_paths_agree_on_good_records_with_changed_fields(kind: str, data: s
     for name in data.draw(st.sets(st.sampled_from([*fields]), max_size=1)):
         del fields[name]
     check_agreement(kind, json.dumps(fields).encode())
+
+
+NAMES = st.sampled_from(["", "a", "b", "x" * 64, "x" * 65, "é" * 64, "a\0", "a\u202e"]) | st.text(max_size=3)
+VALUES = JSON | st.integers(500, 1_100).map("x".__mul__) | st.sampled_from([2**64, "é" * 511, "é" * 512])
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from(["attributes", "consent", "erase"]) | JSON,
+    JSON
+    | st.dictionaries(NAMES, VALUES, max_size=3)
+    | st.integers(63, 66).map(lambda n: {str(i): i for i in range(n)}),
+    JSON | st.fixed_dictionaries({"status": st.sampled_from(["given", "withdrawn", "", None, 2**64]) | JSON}),
+)
+def test_both_paths_agree_on_control_payloads(action: object, attributes: object, consent: object) -> None:
+    fields = GOOD["control"] | {"action": action, "attributes": attributes, "consent": consent}
+    check_agreement("control", json.dumps(fields).encode())
 
 
 @settings(max_examples=400)

@@ -12,7 +12,7 @@ Said = tuple[int, int, int]  # order, instant, amount
 def joined(*said: Said) -> Orders:
     orders = Orders()
     for key, at_ms, minor in said:
-        orders.join(key, at_ms, minor, UTC_CALENDAR)
+        orders.join(key, at_ms, minor, None, UTC_CALENDAR)
     return orders
 
 
@@ -46,9 +46,9 @@ def test_of_two_amounts_said_at_one_instant_the_greater_counts() -> None:
 def test_an_unknown_amount_is_counted_as_unknown_until_one_is_said() -> None:
     orders = joined((1, T0, UNKNOWN))
     assert (orders.n, orders.total_minor, orders.unknown) == (1, 0, 1)
-    orders.join(1, T0 - DAY, 300, UTC_CALENDAR)
+    orders.join(1, T0 - DAY, 300, None, UTC_CALENDAR)
     assert (orders.n, orders.total_minor, orders.unknown) == (1, 300, 0)
-    orders.join(1, T0 + DAY, UNKNOWN, UTC_CALENDAR)
+    orders.join(1, T0 + DAY, UNKNOWN, None, UTC_CALENDAR)
     assert (orders.n, orders.total_minor, orders.unknown) == (1, 300, 0)
 
 
@@ -80,15 +80,15 @@ def test_an_order_moved_to_an_earlier_day_leaves_the_later_one() -> None:
 def test_the_last_gap_is_between_the_last_two_orders_that_count() -> None:
     orders = joined((1, T0, 1), (2, T0 + 10 * DAY, 1), (3, T0 + 30 * DAY, 1))
     assert orders.last_gap_ms() == 20 * DAY
-    orders.join(2, T0 + 11 * DAY, CANCELLED, UTC_CALENDAR)
+    orders.join(2, T0 + 11 * DAY, CANCELLED, None, UTC_CALENDAR)
     assert orders.last_gap_ms() == 30 * DAY
 
 
 def test_the_last_gap_is_found_behind_a_tail_of_cancellations() -> None:
     orders = joined((1, T0, 1), (2, T0 + 5 * DAY, 1))
     for key in range(3, 20):
-        orders.join(key, T0 + key * DAY, 1, UTC_CALENDAR)
-        orders.join(key, T0 + key * DAY, CANCELLED, UTC_CALENDAR)
+        orders.join(key, T0 + key * DAY, 1, None, UTC_CALENDAR)
+        orders.join(key, T0 + key * DAY, CANCELLED, None, UTC_CALENDAR)
     assert (orders.last_gap_ms(), orders.last_ms()) == (5 * DAY, T0 + 5 * DAY)
 
 
@@ -107,14 +107,14 @@ def test_what_is_sealed_still_counts_and_keeps_first_and_last() -> None:
     assert len(orders.key) == len(orders.at_ms) == len(orders.minor) == len(orders.said_after_ms) == LEDGER
     assert (orders.n, orders.total_minor, orders.first_ms()) == (LEDGER + 44, 100 * (LEDGER + 44), T0)
     for key in range(44, LEDGER + 44):
-        orders.join(key, T0 + key * DAY, CANCELLED, UTC_CALENDAR)
+        orders.join(key, T0 + key * DAY, CANCELLED, None, UTC_CALENDAR)
     assert (orders.n, orders.first_ms(), orders.last_ms()) == (44, T0, T0 + 43 * DAY)
 
 
 def test_the_gap_reaches_into_the_sealed_orders() -> None:
     orders = joined(*((key, T0 + key * DAY, 100) for key in range(LEDGER + 1)))
     for key in range(1, LEDGER):
-        orders.join(key, T0 + key * DAY, CANCELLED, UTC_CALENDAR)
+        orders.join(key, T0 + key * DAY, CANCELLED, None, UTC_CALENDAR)
     assert orders.last_gap_ms() == LEDGER * DAY  # from the sealed one at T0 to the last one
 
 

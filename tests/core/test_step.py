@@ -43,10 +43,10 @@ def test_a_gap_in_the_offsets_is_no_reason_to_wait() -> None:
     assert state.offsets == {"clicks/0": 900}
 
 
-def test_a_control_event_moves_the_offset_and_nothing_else() -> None:
-    state, _ = fold([click(T0)])
+def test_a_control_event_of_an_unknown_action_moves_the_offset_and_nothing_else() -> None:
+    state, _ = fold([click(T0, "login")])
     before = copy(state)
-    assert applied(state, [one(control(T0 + 99 * DAY), 4)]) == ([], 0)
+    assert applied(state, [one(control(T0 + HOUR, "segment_synced"), 4)]) == ([], 0)
     assert state.offsets.pop("control/0") == 4
     assert state == before
 
@@ -98,7 +98,7 @@ def test_a_cancellation_takes_the_order_out_of_tags_too() -> None:
 
 
 def test_active_30d_leaves_at_the_very_millisecond() -> None:
-    state, _ = fold([click(T0 + 1)])
+    state, _ = fold([click(T0 + 1, "login")])
     due_ms = T0 + 1 + 30 * DAY
     assert ACTIVE_LEFT not in [change[:3] for change in told(step.on_wake(state, due_ms - 1, RULES).changes)]
     assert told(step.on_wake(state, due_ms, RULES).changes) == [(*ACTIVE_LEFT, due_ms)]
@@ -130,7 +130,7 @@ def test_an_overdue_wake_up_fires_at_its_own_instant_whoever_comes_late() -> Non
 
 
 def test_an_event_at_the_instant_of_a_wake_up_comes_after_it() -> None:
-    state, _ = fold([click(T0)])
+    state, _ = fold([click(T0, "login")])
     step.on_wake(state, T0 + 30 * DAY - 1, RULES)
     assert state.wake_at_ms == T0 + 30 * DAY
     found, _ = applied(state, [one(click(T0 + 30 * DAY), 1)])
@@ -193,7 +193,7 @@ def test_event_time_lives_through_what_live_skips() -> None:
 
 
 def test_live_lets_an_overdue_wake_up_come_first_at_its_own_instant() -> None:
-    state, _ = fold([click(T0)], live=True, mark_ms=T0)
+    state, _ = fold([click(T0, "login")], live=True, mark_ms=T0)
     found, _ = applied(state, [one(order("a", T0 + 40 * DAY, 1), 0, mark_ms=T0 + 40 * DAY + 5)], live=True)
     assert found[0] == (*ACTIVE_LEFT, T0 + 30 * DAY)
     assert {change[3] for change in found[1:]} == {T0 + 40 * DAY + 5}

@@ -42,6 +42,8 @@ def test_a_customer_with_clicks_only_is_an_active_prospect_without_segment() -> 
         "rfm_segment": None,
         "active_30d": True,
         "high_value": None,
+        "cart_abandoned": None,
+        "browse_abandoned": None,
     }
 
 

@@ -11,7 +11,7 @@ from parts import ApacheKafka, kafka_available
 
 from models.rules import DAY_MS
 from streams import admin, exporter, keys
-from streams.local.simulate import synthetic
+from streams.local.synthetic import synthetic
 
 START_MS = 1_483_228_800_000
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]

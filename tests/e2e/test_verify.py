@@ -16,8 +16,8 @@ from streams.cli.replay import wait_settled
 from streams.local import load
 from streams.local.datasets import write_jsonl
 from streams.local.ports import free_port
-from streams.local.simulate import synthetic
 from streams.local.stack import LocalStack
+from streams.local.synthetic import synthetic
 from streams.oracle import event_time_ms
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(180)]

@@ -8,7 +8,7 @@ from faults.crash_run import Fire, check, within_contract
 from parts import ApacheKafka, kafka_available
 
 from models.rules import DAY_MS
-from streams.local.simulate import synthetic
+from streams.local.synthetic import synthetic
 
 EVENTS = 222_000
 CUSTOMERS = 20_000

@@ -15,8 +15,8 @@ from oracle import OracleSettings, compare, recompute
 from streams import exporter
 from streams.cli.replay import wait_settled
 from streams.local import load
-from streams.local.simulate import synthetic
 from streams.local.stack import LocalStack
+from streams.local.synthetic import synthetic
 
 HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "50000"))
 GOOD = 5_000

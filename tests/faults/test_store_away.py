@@ -10,7 +10,7 @@ from faults.crash_run import SESSION_S, Fire, check, within_contract
 from parts import ApacheKafka, kafka_available
 
 from models.rules import DAY_MS
-from streams.local.simulate import synthetic
+from streams.local.synthetic import synthetic
 
 AWAY_S = float(os.environ.get("STORE_AWAY_S", "15"))
 START_MS = 1_483_228_800_000

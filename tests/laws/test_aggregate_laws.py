@@ -6,13 +6,18 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from builders import DAY, RULES, T0, click, order, parsed, service
+from builders import DAY, RULES, T0, click, control, order, parsed, service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.attributes import Attributes
 from models.engagement import Engagement
-from models.events import Event, Order
+from models.events import Click, Event, Order
+from models.events import Service as ServiceEvent
+from models.journey import Journey
+from models.journey import show as show_journey
 from models.orders import CANCELLED, UNKNOWN, Orders
+from models.purchases import Purchases
 from models.satisfaction import Satisfaction
 from models.service import Service
 
@@ -57,11 +62,70 @@ def _order(rng: random.Random, at: int, ids: int) -> dict[str, Any]:
     )
 
 
+def _rich_order(rng: random.Random, at: int, ids: int) -> dict[str, Any]:
+    """An order event with details; two events of one order may contradict each other."""
+    names = ["tea", "coffee", "cake", "salt"]
+    lines = [
+        {
+            "category": rng.choice(names),
+            "brand": rng.choice("xyz"),
+            "qty": rng.choice([1, 0.5, 3]),
+            "price": 4,
+        }
+        for _ in range(rng.randrange(4))
+    ]
+    details = {
+        "channel": rng.choice(["app", "web", "store"]),
+        "payment": rng.choice(["card", [{"method": "card"}, {"method": "voucher"}]]),
+        "items": lines,
+        "discount": rng.choice([0, 0, 5]),
+        "coupon_discount": rng.choice([0, 2.5]),
+        "currency": rng.choice(["USD", "USD", "XAU"]),
+    }
+    said = {name: value for name, value in details.items() if rng.random() < 0.6}
+    return _order(rng, at, ids) | said
+
+
+def _journey(rng: random.Random, at: int, ids: int) -> dict[str, Any]:
+    if rng.random() < 0.1:
+        return service(at, rng.choice(["delivered", "complaint", "wave"]))
+    if rng.random() < 0.6:
+        action = rng.choice(["add_to_cart", "add_to_cart", "remove_from_cart"])
+        said = {"sku": f"s{rng.randrange(min(ids, 5))}", "qty": rng.choice([1, 2, 0.5]), "price": 9.99}
+        return click(at, action, **{name: value for name, value in said.items() if rng.random() < 0.9})
+    return click(at, rng.choice(["login", "search", "checkout_start", "hover"]))
+
+
+def _step(journey: Journey, event: Event) -> None:
+    if isinstance(event, Click):
+        journey.click(event, RULES)
+    elif isinstance(event, ServiceEvent):
+        journey.service(event)
+
+
+def _show_journey(journey: Journey) -> dict[str, Any]:
+    last_order_ms = T0 + SPAN_MS // 2
+    out = {}
+    for at_ms in (T0 + SPAN_MS, T0 + SPAN_MS + 29 * DAY):
+        out[at_ms] = show_journey(journey.where(at_ms, last_order_ms, RULES), journey.last_ms, last_order_ms)
+    return out
+
+
+def _tell(rng: random.Random, at: int, _ids: int) -> dict[str, Any]:
+    names = rng.sample(["city", "age", "vip", "timezone"], rng.randrange(1, 4))
+    return control(at, attributes={name: rng.choice([None, 1, "x", ["y"]]) for name in names})
+
+
 def _join(orders: Orders, event: Event) -> None:
     assert isinstance(event, Order)
     amount = UNKNOWN if event.amount_minor is None else event.amount_minor
     minor = CANCELLED if event.status == "cancelled" else amount
-    orders.join(event.order_hash, event.ts_ms, minor, RULES.calendar)
+    orders.join(event.order_hash, event.ts_ms, minor, None, RULES.calendar)
+
+
+def _show_purchases(purchases: Purchases) -> dict[str, Any]:
+    out = purchases.show(RULES) | _show_orders(purchases.orders)
+    return out | {"foreign": purchases.foreign.show()}
 
 
 def _show_orders(orders: Orders) -> dict[str, Any]:
@@ -74,7 +138,17 @@ def _show_orders(orders: Orders) -> dict[str, Any]:
 
 TODAY = RULES.calendar.day(T0 + SPAN_MS)
 LAWS = {
-    "orders": Law(Orders, _join, _show_orders, _order, 15_000, lambda a, b: a.merged(b, RULES.calendar)),
+    "orders": Law(Orders, _join, _show_orders, _order, 15_000, lambda a, b: a.merged(b, RULES.calendar)[0]),
+    "purchases": Law(
+        Purchases,
+        lambda a, e: a.add(e, RULES.calendar, RULES),
+        _show_purchases,
+        _rich_order,
+        20_000,
+        lambda a, b: a.merged(b, RULES.calendar, RULES),
+    ),
+    "journey": Law(Journey, _step, _show_journey, _journey, 800),
+    "attributes": Law(Attributes, lambda a, e: a.add(e.ts_ms, e.attributes), lambda a: a.show(), _tell, 130),
     "engagement": Law(
         Engagement, lambda a, e: a.add(e, RULES), lambda a: a.show(TODAY) if a.n else {}, _click, 6_000
     ),

@@ -15,10 +15,12 @@ from oracle import OracleSettings, compare, event_time_ms, recompute
 
 from models import codec, document, step, tags
 from models.calendar import Calendar
+from models.orders import DETAILED
 from models.rules import Rules
 from models.standing import standing
 from models.state import State
-from streams.local.simulate import disorder, synthetic
+from streams.local.simulate import disorder
+from streams.local.synthetic import synthetic
 
 Event = dict[str, Any]
 END = T0 + 900 * DAY
@@ -73,7 +75,12 @@ def test_any_order_of_a_synthetic_stream_gives_the_same_facts(seed: int) -> None
         # Without the repeats: shuffled, a copy may come when its original is long forgotten.
         events = list({(event["type"], event["event_id"]): event for event in repeated}.values())
         shuffled = rng.sample(events, len(events))
-        assert facts_at(fold(shuffled)[0], END) == facts_at(fold(events)[0], END)
+        one, other = facts_at(fold(shuffled)[0], END), facts_at(fold(events)[0], END)
+        if len({event["order_id"] for event in events if event["type"] == "order"}) > DETAILED:
+            for facts in (one, other):  # what was bought is remembered of the latest orders only
+                for name in ("categories", "brands"):
+                    facts.get("preferences", {}).pop(name, None)
+        assert one == other
 
 
 @given(history, st.randoms(use_true_random=False))

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from streams.config import PREFIX, Config, ConfigError, instant_ms, load
+from streams.config import PREFIX, Config, ConfigError, instant_ms
+from streams.settings import load
 
 
 def sentence(**given: Any) -> str:
@@ -46,8 +47,11 @@ def test_a_variable_wins_over_the_file_and_an_override_over_both(tmp_path: Path)
 def test_every_setting_can_come_from_the_environment_and_from_a_file(tmp_path: Path) -> None:
     lines, environ = [], {}
     for setting in fields(Config):
-        value = setting.default
-        if isinstance(value, tuple):
+        value = getattr(Config(), setting.name)
+        if isinstance(value, dict):
+            environ[PREFIX + setting.name.upper()] = "{}"
+            lines.append(f"{setting.name} = {{}}")
+        elif isinstance(value, tuple):
             environ[PREFIX + setting.name.upper()] = ",".join(map(str, value))
             lines.append(f"{setting.name} = {list(value)}")
         else:

@@ -31,14 +31,15 @@ from parts import KAFKA_JARS, REDIS_SERVER, kafka_available, redis_server_availa
 
 from streams import admin, keys
 from streams.cli import cli
-from streams.config import PREFIX, Config, load
+from streams.config import PREFIX, Config
 from streams.local.broker import EmbeddedBroker, broker_answers
 from streams.local.load import produce, rows
 from streams.local.ports import free_port
 from streams.local.process import LocalProcess
 from streams.local.server import LocalServer, wheel_file
-from streams.local.simulate import synthetic
 from streams.local.stack import BROKER_SETTINGS
+from streams.local.synthetic import synthetic
+from streams.settings import load
 from streams.store import checks
 from streams.topics import TOPICS
 

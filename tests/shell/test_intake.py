@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from models.step import Arrival
 from streams import intake as module
+from streams.config import Config
+from streams.decoding import Decoding
 from streams.intake import Intake, Ready, interleave
 
 ORDERS, CLICKS, SERVICE = ("orders", 0), ("clicks", 0), ("service", 0)
@@ -18,7 +20,9 @@ NOW = T0 + 1_000 * HOUR
 def intake(
     *partitions: tuple[str, int], live: bool = False, marks: dict[str, int] | None = None, **more: Any
 ) -> Intake:
-    found = Intake(live=live, currency="USD", future_limit_ms=more.pop("future_limit_ms", None), **more)
+    found = Intake(
+        Decoding(Config()).event, live=live, future_limit_ms=more.pop("future_limit_ms", None), **more
+    )
     found.assign(dict.fromkeys(partitions, 0), marks or {})
     return found
 

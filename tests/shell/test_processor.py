@@ -14,7 +14,7 @@ from models.step import Arrival
 from streams import processor as module
 from streams.intake import Ready
 from streams.lane import DeadLetter
-from streams.local.simulate import synthetic
+from streams.local.synthetic import synthetic
 from streams.processor import Abandoned, Processor
 from streams.store.contract import Stored, StoreError, StoreRestarted, Unavailable, Write
 from streams.store.memory import MemoryStore
@@ -143,9 +143,9 @@ async def test_a_second_delivery_of_everything_writes_nothing(seed: int) -> None
     assert again.counts.commits == 0
 
 
-async def test_nothing_is_written_for_a_customer_of_whom_only_control_events_are_known() -> None:
+async def test_nothing_is_written_for_a_customer_of_whom_only_unknown_control_events_came() -> None:
     store = MemoryStore()
-    await processing(store).apply(ready(list(arrive([control(T0)]))), always)
+    await processing(store).apply(ready(list(arrive([control(T0, "segment_synced")]))), always)
     assert store.profiles == {}
 
 

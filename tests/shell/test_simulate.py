@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 from typing import Any
 
-from streams.local.simulate import disorder, simulate, synthetic
+from streams.local.simulate import disorder, simulate
+from streams.local.synthetic import synthetic
 from streams.oracle import OracleSettings, event_time_ms, recompute
 
 DAY_MS = 86_400_000
@@ -108,6 +109,29 @@ def test_synthetic_holds_every_oddity() -> None:
     identities = Counter((event["type"], event["event_id"]) for event in events)
     assert sum(n > 1 for n in identities.values()) > 100
     assert len({event_id for _, event_id in identities}) < len(identities)  # one id, two kinds
+
+
+def test_synthetic_details_are_odd_and_of_few_names() -> None:
+    events = stream()
+    orders = [event for event in events if event["type"] == "order"]
+    items = [item for order in orders for item in order.get("items", [])]
+    assert {type(order.get("payment")) for order in orders} == {type(None), str, list}
+    assert {order["channel"].strip() for order in orders if "channel" in order} >= {"", "web", "store"}
+    for name in ("discount", "coupon_discount"):
+        assert {None, 0, 5, "12.345"} <= {order.get(name) for order in orders}
+    for name in ("category", "brand", "qty", "price", "line_total"):
+        assert 0 < sum(name in item for item in items) < len(items)
+    for name, most in (("category", 15), ("brand", 16)):  # a profile adds the name "other"
+        assert len({item.get(name, "").strip()[:64] for item in items} - {""}) <= most
+    carts = [{item.get("category") for item in order.get("items", [])} - {None} for order in orders]
+    assert max(map(len, carts)) == 9
+    details = defaultdict(list)
+    for order in orders:
+        details[order["customer_id"], order["order_id"]].append(order.get("channel"))
+    assert sum(len(set(said)) > 1 for said in details.values()) > 50
+    moves = [event for event in events if event.get("action") in ("add_to_cart", "remove_from_cart")]
+    assert {move.get("qty") for move in moves} == {None, 0, 0.5, 3}
+    assert {type(move.get("price")) for move in moves} == {type(None), int, float, str}
 
 
 def test_a_repeat_is_the_same_event_word_for_word() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import pytest
 
 from models.rules import Rules
+from streams.config import Config
+from streams.decoding import Decoding
 from streams.intake import Intake
 from streams.processor import Processor
 from streams.store.memory import MemoryStore
@@ -54,6 +56,6 @@ def timers_of(store: MemoryStore) -> Timers:
     async def expected() -> Iterable[str]:
         return []
 
-    intake = Intake(live=False, currency="USD", future_limit_ms=None)
+    intake = Intake(Decoding(Config()).event, live=False, future_limit_ms=None)
     processor = Processor(store, Rules(), live=False, dead_letter=nothing, cache_size=8)
     return Timers(store, intake, processor, name="leaver", expected=expected, live=False, until_ms=None)

@@ -6,6 +6,8 @@ import pytest
 from builders import RULES, T0, click, records
 
 from streams import worker as module
+from streams.config import Config
+from streams.decoding import Decoding
 from streams.intake import Intake
 from streams.lane import DeadLetter
 from streams.processor import Processor
@@ -65,7 +67,7 @@ class Bench:
             raise AssertionError(letters)
 
         self.store = Store()
-        self.intake = Intake(live=True, currency="USD", future_limit_ms=None)
+        self.intake = Intake(Decoding(Config()).event, live=True, future_limit_ms=None)
         self.processor = Processor(self.store, RULES, live=True, dead_letter=no_dead_letters, cache_size=99)
         self.worker = Worker(self.store, self.intake, self.processor, rebuild=rebuild, outbox_limit=10)
 

@@ -1,0 +1,76 @@
+"""Health, 0 to 100: a weighted mean of named components, and the early-warning band below healthy.
+
+Components are functions of what changes at known instants (scores, windows of calendar days, open
+tickets), so health changes with events and wake-ups only. An unknown component has no weight.
+"""
+
+from typing import Any, NamedTuple
+
+from models.rules import Rules
+from models.satisfaction import Satisfaction
+from models.service import Service
+
+COMPONENTS = ("recency", "frequency", "engagement", "satisfaction", "service")
+
+
+class Health(NamedTuple):
+    """Score 0..100, its band, and the known components, each 0..1."""
+
+    score: float
+    band: str
+    components: dict[str, float]
+
+    def show(self) -> dict[str, Any]:
+        """The section `health` of the document."""
+        rounded = {name: round(value, 4) for name, value in self.components.items()}
+        return {"score": round(self.score, 2), "band": self.band, "components": rounded}
+
+
+def health(known: dict[str, float], rules: Rules) -> Health | None:
+    """Health of the known components; None where there are none that weigh anything."""
+    weights = dict(zip(COMPONENTS, rules.health_weights, strict=True))
+    total = sum(weights[name] for name in known)
+    if not total:
+        return None
+    score = 100 * sum(weights[name] * value for name, value in known.items()) / total
+    low, high = rules.health_edges
+    band = "healthy" if score >= high else "sub_healthy" if score >= low else "unhealthy"
+    return Health(score, band, known)
+
+
+def components(
+    r: int,
+    orders: int,
+    orders_90d: int,
+    orders_365d: int,
+    clicks: tuple[int, int] | None,
+    satisfaction: Satisfaction | None,
+    service: Service | None,
+) -> dict[str, float]:
+    """The known components.
+
+    Args:
+        r: recency score 1..5, 0 = no order.
+        orders: orders that count.
+        orders_90d: of them within 90 calendar days.
+        orders_365d: of them within 365.
+        clicks: clicks within 30 and 90 days; None = never one.
+        satisfaction: what was said.
+        service: contacts.
+    """
+    out: dict[str, float] = {}
+    if r:
+        out["recency"] = (r - 1) / 4
+        # As often as the year's mean, or more, is full health.
+        out["frequency"] = min(1.0, orders_90d * 4 / orders_365d) if orders_365d else 0.0
+    if clicks is not None:
+        out["engagement"] = min(1.0, clicks[0] * 3 / clicks[1]) if clicks[1] else 0.0
+    if satisfaction is not None:
+        said = [one.last for one in (satisfaction.csat, satisfaction.nps, satisfaction.sentiment) if one.n]
+        if said:
+            out["satisfaction"] = sum(said) / len(said)
+    if service is not None and service.contacts:
+        complaints = min(1.0, service.complaints / max(1, orders))
+        burden = 0.4 * len(service.tickets.open()) + 0.1 * service.repeats() + 0.2 * complaints
+        out["service"] = max(0.0, 1.0 - burden)
+    return out
