@@ -57,9 +57,9 @@ def _first_time(seen: Seen, key: int, now_ms: int) -> bool:
     if key in seen.key:
         return False
     today = now_ms // DAY_MS
-    if seen.until_day and (seen.until_day[0] < today or len(seen.key) >= SEEN_MOST):
-        drop = sum(1 for day in seen.until_day if day < today) or 1
-        del seen.key[:drop], seen.until_day[:drop]
+    seen.trim(today)
+    if len(seen.key) >= SEEN_MOST:
+        del seen.key[0], seen.until_day[0]
     seen.key.append(key)
     seen.until_day.append(today + SEEN_DAYS)
     return True
@@ -100,7 +100,7 @@ def _click(state: State, event: Click, rules: Rules) -> None:
         state.journey = Journey()
     state.journey.click(event, rules)
     if event.category and (category := rules.categories.name(event.category)):
-        state.purchases.preferences.look(category, rules.calendar.day(event.ts_ms))
+        state.purchases.look(category, rules.calendar.day(event.ts_ms))
 
 
 def _service(state: State, event: Service, rules: Rules) -> None:

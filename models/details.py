@@ -13,7 +13,6 @@ from models.rules import Rules
 CATEGORIES = 6  # of one order; the rest goes together
 BRANDS = 6
 PAYMENTS = 4
-WORDS = 64  # of one customer, about 10 bytes each
 OTHER = "other"  # what is no longer told apart
 UNSAID = -1  # in place of a discount: the order does not say
 Line = tuple[str, int, int]
@@ -46,75 +45,19 @@ class Details(msgspec.Struct, array_like=True, frozen=True, gc=False):
         """Without what was bought."""
         return msgspec.structs.replace(self, lines=(), brands=()) if self.lines or self.brands else self
 
+    @property
+    def has_prices(self) -> bool:
+        """Whether a unit price follows from any line."""
+        return any(units and minor for _, units, minor in self.lines)
+
     def shares(self) -> list[tuple[str, float]]:
         """Each category's part of the order: by money where any is known, else equal parts."""
+        if len(self.lines) == 1:
+            return [(self.lines[0][0], 1.0)]
         money = sum(minor for _, _, minor in self.lines)
         if money:
             return [(name, minor / money) for name, _, minor in self.lines if minor]
         return [(name, 1 / len(self.lines)) for name, _, _ in self.lines]
-
-
-class Packed(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """`Details` as they are remembered: field by field, words by their number in a `Lexicon`."""
-
-    channel: int
-    payments: tuple[int, ...]
-    lines: tuple[tuple[int, int, int], ...]
-    brands: tuple[int, ...]
-    discount_minor: int
-    coupon: bool
-    currency: int
-    foreign_minor: int
-
-    def brief(self) -> "Packed":
-        """Without what was bought, which takes most of the room."""
-        return msgspec.structs.replace(self, lines=(), brands=()) if self.lines or self.brands else self
-
-
-class Lexicon(msgspec.Struct, array_like=True, gc=False):
-    """The words of one customer's orders, each stored once; beyond `WORDS` new ones are `OTHER`."""
-
-    words: list[str] = msgspec.field(default_factory=lambda: ["", OTHER])
-
-    def pack(self, said: Details | None) -> Packed | None:
-        """The form to remember."""
-        if said is None:
-            return None
-        number = self._number
-        return Packed(
-            number(said.channel),
-            tuple([number(name) for name in said.payments]),
-            tuple([(number(name), units, minor) for name, units, minor in said.lines]),
-            tuple([number(name) for name in said.brands]),
-            said.discount_minor,
-            said.coupon,
-            number(said.currency),
-            said.foreign_minor,
-        )
-
-    def unpack(self, packed: Packed | None) -> Details | None:
-        """What was said, as far as it is still told apart."""
-        if packed is None:
-            return None
-        words = self.words
-        return Details(
-            words[packed.channel],
-            tuple([words[name] for name in packed.payments]),
-            tuple([(words[name], units, minor) for name, units, minor in packed.lines]),
-            tuple([words[name] for name in packed.brands]),
-            packed.discount_minor,
-            packed.coupon,
-            words[packed.currency],
-            packed.foreign_minor,
-        )
-
-    def _number(self, word: str) -> int:
-        if word in self.words:
-            return self.words.index(word)
-        if len(self.words) >= WORDS:
-            return 1
-        self.words.append(word)
-        return len(self.words) - 1
 
 
 def details(order: Order, rules: Rules, foreign: tuple[str, int] | None) -> Details | None:
@@ -125,23 +68,15 @@ def details(order: Order, rules: Rules, foreign: tuple[str, int] | None) -> Deta
         rules: normalisation.
         foreign: currency and minor units of an amount that has no rate.
     """
-    parts = [
-        rules.in_base(part, order.currency, order.ts_ms)
-        for part in (order.discount_minor, order.coupon_discount_minor)
-        if part is not None
-    ]
-    discounts = [part for part in parts if part is not None]
+    channel = rules.channels.name(order.channel) if order.channel else ""
+    payments = _payments(order) if order.payment else ()
     lines, brands = _items(order.items, order, rules) if order.items else ((), ())
-    said = Details(
-        rules.channels.name(order.channel) if order.channel else "",
-        _payments(order),
-        lines,
-        brands,
-        sum(discounts) if discounts else UNSAID,
-        bool(order.coupon_discount_minor),
-        *(foreign or ()),
+    discount = _discount(order, rules)
+    if not (channel or payments or lines or brands or foreign) and discount == UNSAID:
+        return Details(coupon=True) if order.coupon_discount_minor else None
+    return Details(
+        channel, payments, lines, brands, discount, bool(order.coupon_discount_minor), *(foreign or ())
     )
-    return None if said == _NOTHING else said
 
 
 def joined(one: Details | None, other: Details | None) -> Details | None:
@@ -159,13 +94,19 @@ def joined(one: Details | None, other: Details | None) -> Details | None:
     )
 
 
-_NOTHING = Details()
+def _discount(order: Order, rules: Rules) -> int:
+    discount, coupon = order.discount_minor, order.coupon_discount_minor
+    if discount is None and coupon is None:
+        return UNSAID
+    said = [part for part in (discount, coupon) if part is not None]
+    worth = [rules.in_base(part, order.currency, order.ts_ms) for part in said]
+    known = [part for part in worth if part is not None]
+    return sum(known) if known else UNSAID
 
 
 def _payments(order: Order) -> tuple[str, ...]:
-    if not order.payment:
-        return ()
-    said = [order.payment] if isinstance(order.payment, str) else [one.method for one in order.payment]
+    payment = order.payment or ()
+    said = [payment] if isinstance(payment, str) else [one.method for one in payment]
     return tuple(sorted({name for text in said if text and (name := text.strip()[:64])})[:PAYMENTS])
 
 
@@ -187,8 +128,8 @@ def _items(items: list[Item], order: Order, rules: Rules) -> tuple[tuple[Line, .
         for _, (more_units, more_minor) in ranked[CATEGORIES:]:
             units, minor = totals.get(OTHER, (0, 0))
             totals[OTHER] = units + more_units, minor + more_minor
-    lines = sorted((name, units, minor) for name, (units, minor) in totals.items())
-    return tuple(lines), tuple(sorted(brands)[:BRANDS])
+    lines = tuple(sorted([(name, units, minor) for name, (units, minor) in totals.items()]))
+    return lines, tuple(sorted(brands)[:BRANDS])
 
 
 def thousandths(qty: float | None) -> int:

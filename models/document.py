@@ -103,7 +103,7 @@ def _rfm(state: State, now: Standing, bought: list[tuple[int, int]], rules: Rule
         "net_minor": now.net_minor,
         "currency": rules.currency,
     }
-    if foreign := state.purchases.foreign.show():
+    if state.purchases.foreign is not None and (foreign := state.purchases.foreign.show()):
         out["foreign"] = foreign
     windows = zip(_ORDER_NAMES, bought, strict=True)
     out["windows"] = {name: {"orders": n, "monetary_minor": minor} for name, (n, minor) in windows}

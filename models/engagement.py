@@ -97,7 +97,7 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
     def activity(self, today: int) -> float:
         """Clicks of the last 90 days, each halved every `HALF_LIFE_DAYS` calendar days."""
         days = zip(self.days.day, self.days.n, strict=True)
-        return sum(n * _DECAY[today - day] for day, n in days if 0 <= today - day < WINDOWS[-1])
+        return sum((n * _DECAY[today - day] for day, n in days if 0 <= today - day < WINDOWS[-1]), 0.0)
 
     def show(self, today: int) -> dict[str, Any]:
         """The section `engagement` of the document, as of a calendar day."""

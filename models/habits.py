@@ -6,7 +6,6 @@ says the mean resultant length of the circular distribution, 0 spread evenly to 
 """
 
 from cmath import rect
-from functools import lru_cache
 from itertools import pairwise
 from math import pi
 from typing import Any
@@ -23,11 +22,13 @@ CYCLES = 24  # months with a payday order, 3 bytes each
 GAPS = 16  # latest gaps between orders
 PAYDAY_DAYS = 4  # a payday and the three days after it
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_NIGHT = frozenset((22, 23, 0, 1, 2, 3, 4, 5))
+_HOURS = tuple(map(str, range(24)))
+_MONTH_DAYS = tuple(map(str, range(1, 32)))
+_UNITS = {size: [rect(1, 2 * pi * place / size) for place in range(size)] for size in (24, 7, 31)}
 
 
 class Habits(msgspec.Struct, array_like=True, gc=False):
-    """Orders that count, by hour 0..23, weekday 0..6 (Monday first), day of month 1..31 and so on.
+    """Orders that count, by hour 0..23, weekday 0..6 (Monday first), day of month 0..30 and so on.
 
     Attributes:
         paydays: month of the payday (12 * year + month) -> orders within three days after it, the latest
@@ -50,16 +51,16 @@ class Habits(msgspec.Struct, array_like=True, gc=False):
         date = date_of(day)
         _bump(self.hours, hour, sign)
         _bump(self.weekdays, (day + 3) % 7, sign)  # day 0 was a Thursday
-        _bump(self.month_days, date.day, sign)
+        _bump(self.month_days, date.day - 1, sign)
         _bump(self.seasons, season(date.month, rules.southern), sign)
         paid = payday_months(day, rules.paydays, PAYDAY_DAYS)
-        self.paid += sign * bool(paid)
+        self.paid = max(0, self.paid + sign * bool(paid))  # the rules may be others than when it was counted
         for month in paid:
             _bump(self.paydays, month, sign)
         if len(self.paydays) > CYCLES:
             del self.paydays[min(self.paydays)]
         if day in rules.holidays:
-            self.holidays += sign
+            self.holidays = max(0, self.holidays + sign)
 
     def merged(self, other: "Habits") -> "Habits":
         """Of two parts of one customer's orders, before orders that both know are put right."""
@@ -86,22 +87,17 @@ class Habits(msgspec.Struct, array_like=True, gc=False):
         n = orders.n
         if n < EVIDENCE:
             return {}
-        weekend = self.weekdays.get(5, 0) + self.weekdays.get(6, 0)
-        out: dict[str, Any] = {
-            "hours": {str(hour): count for hour, count in sorted(self.hours.items())},
-            "weekdays": {WEEKDAYS[day]: count for day, count in sorted(self.weekdays.items())},
-            "month_days": {str(day): count for day, count in sorted(self.month_days.items())},
-            "usual_hour": _mode(self.hours),
-            "usual_weekday": WEEKDAYS[_mode(self.weekdays)],
-            "usual_month_day": _mode(self.month_days),
-            "hour_concentration": concentration(tuple(self.hours.items()), 24),
-            "weekday_concentration": concentration(tuple(self.weekdays.items()), 7),
-            "month_day_concentration": concentration(tuple(self.month_days.items()), 31),
-            "night_ratio": round(sum(c for hour, c in self.hours.items() if hour in _NIGHT) / n, 4),
-            "weekend_ratio": round(weekend / n, 4),
-            "payday": self._payday(n, rules),
-            "seasons": {SEASONS[i]: round(c / n, 4) for i, c in sorted(self.seasons.items())},
-        }
+        out: dict[str, Any] = {}
+        out["hours"], out["usual_hour"], out["hour_concentration"] = _ring(self.hours, _HOURS)
+        out["weekdays"], weekday, out["weekday_concentration"] = _ring(self.weekdays, WEEKDAYS)
+        out["usual_weekday"] = WEEKDAYS[weekday]
+        out["month_days"], month_day, out["month_day_concentration"] = _ring(self.month_days, _MONTH_DAYS)
+        out["usual_month_day"] = month_day + 1
+        night = sum([count for hour, count in self.hours.items() if hour >= 22 or hour < 6])
+        out["night_ratio"] = round(night / n, 4)
+        out["weekend_ratio"] = round((self.weekdays.get(5, 0) + self.weekdays.get(6, 0)) / n, 4)
+        out["payday"] = self._payday(n, rules)
+        out["seasons"] = {SEASONS[i]: round(count / n, 4) for i, count in sorted(self.seasons.items())}
         if rules.holidays:
             out["holiday_ratio"] = round(self.holidays / n, 4)
         return out | _rhythm(orders)
@@ -117,15 +113,24 @@ class Habits(msgspec.Struct, array_like=True, gc=False):
         }
 
 
-@lru_cache(maxsize=16_384)  # a click changes no habit, but the document is written again
-def concentration(counts: tuple[tuple[int, int], ...], period: int) -> float:
-    """Mean resultant length of counts on a circle, rounded to 4 decimals.
+def _ring(counts: dict[int, int], names: tuple[str, ...]) -> tuple[dict[str, int], int, float]:
+    """Counts by name, the place with the most (the first of equals), and the mean resultant length.
 
-    >>> concentration(((0, 3),), 24), concentration(((0, 1), (12, 1)), 24)
-    (1.0, 0.0)
+    >>> _ring({18: 1, 6: 1}, _HOURS), _ring({8: 3}, _HOURS)[2]
+    (({'6': 1, '18': 1}, 6, 0.0), 1.0)
     """
-    n = sum(count for _, count in counts)
-    return round(abs(sum(rect(count, 2 * pi * at / period) for at, count in counts)) / n, 4)
+    units = _UNITS[len(names)]
+    by_name: dict[str, int] = {}
+    usual = most = n = 0
+    lean = 0j
+    for place in sorted(counts):
+        count = counts[place]
+        by_name[names[place]] = count
+        n += count
+        lean += count * units[place]
+        if count > most:
+            usual, most = place, count
+    return by_name, usual, round(abs(lean) / n, 4)
 
 
 def _rhythm(orders: Orders) -> dict[str, Any]:
@@ -146,10 +151,6 @@ def _quantile(ascending: list[int], quarters: int) -> float:
     i, rest = divmod((len(ascending) - 1) * quarters, 4)
     low = ascending[i]
     return low + (ascending[i + 1] - low) * rest / 4 if rest else float(low)
-
-
-def _mode(counts: dict[int, int]) -> int:
-    return min(counts, key=lambda key: (-counts[key], key))
 
 
 def _bump(counts: dict[int, int], key: int, by: int) -> None:

@@ -4,20 +4,21 @@ Components are functions of what changes at known instants (scores, windows of c
 tickets), so health changes with events and wake-ups only. An unknown component has no weight.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from models.rules import Rules
 from models.satisfaction import Satisfaction
 from models.service import Service
 
 COMPONENTS = ("recency", "frequency", "engagement", "satisfaction", "service")
+Band = Literal["healthy", "sub_healthy", "unhealthy"]
 
 
 class Health(NamedTuple):
     """Score 0..100, its band, and the known components, each 0..1."""
 
     score: float
-    band: str
+    band: Band
     components: dict[str, float]
 
     def show(self) -> dict[str, Any]:
@@ -28,13 +29,16 @@ class Health(NamedTuple):
 
 def health(known: dict[str, float], rules: Rules) -> Health | None:
     """Health of the known components; None where there are none that weigh anything."""
-    weights = dict(zip(COMPONENTS, rules.health_weights, strict=True))
-    total = sum(weights[name] for name in known)
+    total = weighted = 0.0
+    for name, weight in zip(COMPONENTS, rules.health_weights, strict=True):
+        if name in known:
+            total += weight
+            weighted += weight * known[name]
     if not total:
         return None
-    score = 100 * sum(weights[name] * value for name, value in known.items()) / total
+    score = 100 * weighted / total
     low, high = rules.health_edges
-    band = "healthy" if score >= high else "sub_healthy" if score >= low else "unhealthy"
+    band: Band = "healthy" if score >= high else "sub_healthy" if score >= low else "unhealthy"
     return Health(score, band, known)
 
 

@@ -4,7 +4,7 @@ The steps in their order: reach, browse, cart, checkout, order, after_sale. Of e
 remembered, so the step is a function of what is known, whatever the order of arrival.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,8 @@ _OF_CLICK = {
     "checkout_start": _CHECKOUT,
 }
 _AFTER_SALES = CONTACTS | {"delivered", "ticket_resolved"}
+CartState = Literal["open", "abandoned", "expired"]
+Abandoned = Literal["cart", "browse"]
 ABANDONED_MOST_MS = 30 * DAY_MS  # what lay so long is no longer waiting for its owner
 
 
@@ -40,9 +42,9 @@ class Where(NamedTuple):
 
     step: int
     cart: Cart | None
-    cart_state: str
+    cart_state: CartState | Literal[""]
     idle_ms: int
-    abandoned: str
+    abandoned: Abandoned | Literal[""]
     until_ms: int
 
 
@@ -100,7 +102,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False):
         return _ORDER if last_order_ms else -1
 
 
-def _phase(at_ms: int, idle_ms: int, patience_ms: int) -> tuple[str, int]:
+def _phase(at_ms: int, idle_ms: int, patience_ms: int) -> tuple[CartState, int]:
     """Open, abandoned or expired, and when that ends."""
     if at_ms < idle_ms + patience_ms:
         return "open", idle_ms + patience_ms
@@ -120,13 +122,11 @@ def show(now: Where, last_ms: list[int] | None, last_order_ms: int) -> dict[str,
     """The section `journey` of the document, empty where no step is known; `last_ms` as in `Journey`."""
     if now.step < 0:
         return {}
-    last_ms = last_ms or [0] * len(STEPS)
-    times = [*last_ms[:_ORDER], last_order_ms, last_ms[_AFTER_SALE]]
-    out: dict[str, Any] = {
-        "step": STEPS[now.step],
-        "since": iso(times[now.step]),
-        "steps": {name: iso(at) for name, at in zip(STEPS, times, strict=True) if at},
-    }
+    since_ms = last_order_ms if last_ms is None or now.step == _ORDER else last_ms[now.step]
+    out: dict[str, Any] = {"step": STEPS[now.step], "since": iso(since_ms)}
+    steps = zip(STEPS, last_ms or (), strict=False)  # the order's own time stands in `rfm`
+    if taken := {name: iso(at) for name, at in steps if at}:
+        out["steps"] = taken
     if now.cart is not None:
         out["cart"] = now.cart.show() | {"idle_since": iso(now.idle_ms), "state": now.cart_state}
     if now.abandoned:

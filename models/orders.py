@@ -15,13 +15,15 @@ count, or ceases to (`Effect`).
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
 from models.calendar import Calendar
 from models.days import Days
-from models.details import Details, Lexicon, Packed, joined
+from models.details import Details, joined
+from models.packed import brief, pack, unpack
 
 LEDGER = 256  # orders; about 35 bytes each
 DETAILED = 32  # orders; up to 100 bytes more each
@@ -46,8 +48,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         at_ms: time of the order.
         minor: amount in minor units, `UNKNOWN` or `CANCELLED`.
         said_after_ms: how long after `at_ms` the deciding amount was said.
-        details: what else it says; None = nothing.
-        lexicon: the words of these.
+        details: what else it says, `packed`; None = nothing.
+        words: of these.
         sealed_first_ms: earliest sealed order, 0 where nothing is sealed.
         sealed_last_ms: latest sealed order.
         n: orders that count, sealed ones included.
@@ -60,8 +62,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     at_ms: list[int] = []
     minor: list[int] = []
     said_after_ms: list[int] = []
-    details: list[Packed | None] = []
-    lexicon: Lexicon = msgspec.field(default_factory=Lexicon)
+    details: list[bytes | None] = []
+    words: list[str] = []
     sealed_first_ms: int = 0
     sealed_last_ms: int = 0
     n: int = 0
@@ -95,7 +97,7 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         old_at, old_minor, old_said = self.at_ms[i], self.minor[i], self.at_ms[i] + self.said_after_ms[i]
         if old_minor == CANCELLED:
             return []
-        old_details = self.lexicon.unpack(self.details[i])
+        old_details = unpack(self.details[i], self.words)
         if minor == CANCELLED:
             new_at, new_minor, new_said, new_details = old_at, CANCELLED, old_at, None
         else:
@@ -119,7 +121,7 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         """
         out = Orders(
             self.key[:], self.at_ms[:], self.minor[:], self.said_after_ms[:], self.details[:],
-            Lexicon(self.lexicon.words[:]),
+            self.words[:],
             self.sealed_first_ms, self.sealed_last_ms,
             self.n + other.n, self.total_minor + other.total_minor, self.unknown + other.unknown,
             self.days.merged(other.days),
@@ -129,7 +131,7 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
             out._count(-1, at_ms, minor, calendar)
         ledger = zip(other.key, other.at_ms, other.minor, other.said_after_ms, other.details, strict=True)
         for key, at_ms, minor, said_after_ms, packed in ledger:
-            said = other.lexicon.unpack(packed)
+            said = unpack(packed, other.words)
             effects += out._join(key, at_ms, minor, at_ms + said_after_ms, said, calendar)
         firsts = [at_ms for at_ms in (out.sealed_first_ms, other.sealed_first_ms) if at_ms]
         out.sealed_first_ms = min(firsts, default=0)
@@ -138,10 +140,12 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
 
     def live(self) -> list[Effect]:
         """The remembered orders that count, ascending, as if they came to count now."""
-        unpack = self.lexicon.unpack
+        words = self.words
         rows = zip(self.at_ms, self.minor, self.details, strict=True)
         return [
-            Effect(1, at_ms, minor, unpack(packed)) for at_ms, minor, packed in rows if minor != CANCELLED
+            Effect(1, at_ms, minor, unpack(packed, words))
+            for at_ms, minor, packed in rows
+            if minor != CANCELLED
         ]
 
     def latest_ms(self, most: int) -> list[int]:
@@ -154,10 +158,10 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
                     break
         return out[::-1]
 
-    def last_of_channel_ms(self, channel: str) -> int:
-        """Time of the latest order of a channel that counts; 0 where none is remembered."""
+    def last_where_ms(self, holds: Callable[[Details], bool]) -> int:
+        """Time of the latest order that counts and whose details are so; 0 where none is remembered."""
         for effect in reversed(self.live()):
-            if effect.details is not None and effect.details.channel == channel:
+            if effect.details is not None and holds(effect.details):
                 return effect.at_ms
         return 0
 
@@ -197,7 +201,7 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         times.insert(i, at_ms)
         self.minor.insert(i, minor)
         self.said_after_ms.insert(i, said_ms - at_ms)
-        self.details.insert(i, self.lexicon.pack(said))
+        self.details.insert(i, None if said is None else pack(said, self.words))
         if (aged := len(times) - DETAILED) > 0:
             self._shorten(aged - 1)
             self._shorten(min(i, aged - 1))
@@ -209,13 +213,13 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     def _shorten(self, i: int) -> None:
         packed = self.details[i]
         if packed is not None:
-            self.details[i] = packed.brief()
+            self.details[i] = brief(packed)
 
     def _remove(self, i: int, calendar: Calendar) -> list[Effect]:
         effects = []
         if self.minor[i] != CANCELLED:
             self._count(-1, self.at_ms[i], self.minor[i], calendar)
-            said = self.lexicon.unpack(self.details[i])
+            said = unpack(self.details[i], self.words)
             effects.append(Effect(-1, self.at_ms[i], self.minor[i], said))
         del self.key[i], self.at_ms[i], self.minor[i], self.said_after_ms[i], self.details[i]
         return effects

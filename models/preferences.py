@@ -12,9 +12,10 @@ from models.calendar import iso
 from models.details import OTHER
 from models.orders import UNKNOWN, Effect, Orders
 from models.rules import Rules
-from models.shares import Shares, weight_of
+from models.shares import Weights, add, merged, show, weight_of
 
 CHANNELS = 8
+_DIMENSIONS = ("channels", "payments", "categories", "brands", "interests")
 
 
 class Slice(msgspec.Struct, array_like=True, gc=False):
@@ -35,11 +36,11 @@ class Slice(msgspec.Struct, array_like=True, gc=False):
 class Preferences(msgspec.Struct, array_like=True, gc=False):
     """The aggregate; `interests` are categories of clicks, all else is of orders that count."""
 
-    channels: Shares = msgspec.field(default_factory=Shares)
-    payments: Shares = msgspec.field(default_factory=Shares)
-    categories: Shares = msgspec.field(default_factory=Shares)
-    brands: Shares = msgspec.field(default_factory=Shares)
-    interests: Shares = msgspec.field(default_factory=Shares)
+    channels: Weights = {}
+    payments: Weights = {}
+    categories: Weights = {}
+    brands: Weights = {}
+    interests: Weights = {}
     slices: dict[str, Slice] = {}
 
     def count(self, effect: Effect, orders: Orders, rules: Rules) -> None:
@@ -49,18 +50,18 @@ class Preferences(msgspec.Struct, array_like=True, gc=False):
             return
         weight = sign * weight_of(rules.calendar.day(at_ms))
         if said.channel:
-            self.channels.add(said.channel, weight)
+            add(self.channels, said.channel, weight)
             self._slice(effect, said.channel, orders)
         for name in said.payments:
-            self.payments.add(name, weight / len(said.payments))
+            add(self.payments, name, weight / len(said.payments))
         for name, share in said.shares() if said.lines else ():
-            self.categories.add(name, weight * share)
+            add(self.categories, name, weight * share)
         for name in said.brands:
-            self.brands.add(name, weight / len(said.brands))
+            add(self.brands, name, weight / len(said.brands))
 
     def look(self, category: str, day: int) -> None:
         """A click on something of a category."""
-        self.interests.add(category, weight_of(day))
+        add(self.interests, category, weight_of(day))
 
     def merged(self, other: "Preferences") -> "Preferences":
         """Of two parts of one customer's events, before orders that both know are put right."""
@@ -70,27 +71,21 @@ class Preferences(msgspec.Struct, array_like=True, gc=False):
             one.n, one.minor = one.n + more.n, one.minor + more.minor
             one.last_ms = max(one.last_ms, more.last_ms)
         return Preferences(
-            self.channels.merged(other.channels),
-            self.payments.merged(other.payments),
-            self.categories.merged(other.categories),
-            self.brands.merged(other.brands),
-            self.interests.merged(other.interests),
+            merged(self.channels, other.channels),
+            merged(self.payments, other.payments),
+            merged(self.categories, other.categories),
+            merged(self.brands, other.brands),
+            merged(self.interests, other.interests),
             slices,
         )
 
     def show(self, rules: Rules) -> dict[str, Any]:
         """The section `preferences` of the document; empty where nothing is known."""
-        out: dict[str, Any] = {
-            name: shares.show()
-            for name, shares in (
-                ("channels", self.channels),
-                ("payments", self.payments),
-                ("categories", self.categories),
-                ("brands", self.brands),
-                ("interests", self.interests),
-            )
-            if shares.weights
-        }
+        out: dict[str, Any] = {}
+        for name in _DIMENSIONS:
+            weights = getattr(self, name)
+            if weights:
+                out[name] = show(weights)
         if self.slices:
             out["slices"] = {name: one.show() for name, one in sorted(self.slices.items())}
             sides = {"online": Slice(), "offline": Slice()}
@@ -103,7 +98,9 @@ class Preferences(msgspec.Struct, array_like=True, gc=False):
 
     def _slice(self, effect: Effect, channel: str, orders: Orders) -> None:
         sign, at_ms, minor, _ = effect
-        name = channel if channel in self.slices or len(self.slices) < CHANNELS else OTHER
+        # What is taken out is where it was counted: a place that became free does not know of it.
+        has_place = channel in self.slices or (sign > 0 and len(self.slices) < CHANNELS)
+        name = channel if has_place else OTHER
         one = self.slices.setdefault(name, Slice())
         one.n += sign
         one.minor += sign * minor if minor != UNKNOWN else 0
@@ -112,4 +109,6 @@ class Preferences(msgspec.Struct, array_like=True, gc=False):
         elif one.n <= 0:
             del self.slices[name]
         elif at_ms == one.last_ms:
-            one.last_ms = orders.last_of_channel_ms(channel)
+            one.last_ms = orders.last_where_ms(
+                lambda said: said.channel == name or (name == OTHER and said.channel not in self.slices)
+            )

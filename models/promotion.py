@@ -85,7 +85,7 @@ class Promotion(msgspec.Struct, array_like=True, gc=False):
         full_minor = self.priced_discount_minor + self.promo_minor + self.plain_minor
         if full_minor:
             out["discount_ratio"] = round(self.priced_discount_minor / full_minor, 4)
-        if orders.n > orders.unknown:
+        if orders.n > orders.unknown + 1:  # of a single one it stands in `rfm`
             out["mean_order_minor"] = round(orders.total_minor / (orders.n - orders.unknown), 2)
         if self.promo_n and self.plain_minor:
             uplift = self.promo_minor / self.promo_n / (self.plain_minor / self.plain_n) - 1

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 
 from models.calendar import Calendar
-from models.details import details
+from models.details import UNSAID, Details, details
 from models.events import Order
 from models.foreign import Foreign
-from models.habits import Habits
+from models.habits import EVIDENCE, Habits
 from models.orders import CANCELLED, UNKNOWN, Effect, Orders
 from models.preferences import Preferences
 from models.promotion import Promotion
@@ -16,13 +16,16 @@ from models.rules import Rules
 
 
 class Purchases(msgspec.Struct, array_like=True, gc=False):
-    """The aggregate of order events; `preferences` holds the interests that clicks show besides."""
+    """The aggregate of order events; `preferences` holds the interests that clicks show besides.
+
+    What nothing was counted in yet is None: most customers have little, and making it costs time.
+    """
 
     orders: Orders = msgspec.field(default_factory=Orders)
-    habits: Habits = msgspec.field(default_factory=Habits)
-    preferences: Preferences = msgspec.field(default_factory=Preferences)
-    promotion: Promotion = msgspec.field(default_factory=Promotion)
-    foreign: Foreign = msgspec.field(default_factory=Foreign)
+    habits: Habits | None = None
+    preferences: Preferences | None = None
+    promotion: Promotion | None = None
+    foreign: Foreign | None = None
 
     def add(self, event: Order, local: Calendar, rules: Rules) -> None:
         """Take in an order event.
@@ -39,42 +42,77 @@ class Purchases(msgspec.Struct, array_like=True, gc=False):
         effects = self.orders.join(event.order_hash, event.ts_ms, minor, said, rules.calendar)
         self._count(effects, local, rules)
 
+    def look(self, category: str, day: int) -> None:
+        """A click on something of a category, on a day of the deployment's calendar."""
+        if self.preferences is None:
+            self.preferences = Preferences()
+        self.preferences.look(category, day)
+
     def rezone(self, old: Calendar, new: Calendar, rules: Rules) -> None:
         """The customer is known to live by another clock: count the remembered orders' habits by it."""
-        for _, at_ms, _, _ in self.orders.live():
-            self.habits.count(-1, at_ms, old, rules)
-            self.habits.count(1, at_ms, new, rules)
+        if self.habits is not None:
+            for _, at_ms, _, _ in self.orders.live():
+                self.habits.count(-1, at_ms, old, rules)
+                self.habits.count(1, at_ms, new, rules)
 
     def merged(self, other: "Purchases", local: Calendar, rules: Rules) -> "Purchases":
         """Of two parts of one customer's events."""
         orders, effects = self.orders.merged(other.orders, rules.calendar)
         out = Purchases(
             orders,
-            self.habits.merged(other.habits),
-            self.preferences.merged(other.preferences),
-            self.promotion.merged(other.promotion),
-            self.foreign.merged(other.foreign),
+            self.known_habits(local, rules).merged(other.known_habits(local, rules)),
+            (self.preferences or Preferences()).merged(other.preferences or Preferences()),
+            (self.promotion or Promotion()).merged(other.promotion or Promotion()),
+            (self.foreign or Foreign()).merged(other.foreign or Foreign()),
         )
         out._count(effects, local, rules)
         return out
 
     def show(self, rules: Rules) -> dict[str, Any]:
         """The sections `preferences`, `habits` and `promotion` of the document, where there is something."""
-        sections = {
-            "preferences": self.preferences.show(rules),
-            "habits": self.habits.show(self.orders, rules),
-            "promotion": self.promotion.show(self.orders, rules),
-        }
-        return {name: section for name, section in sections.items() if section}
+        out = {}
+        if self.preferences is not None and (liked := self.preferences.show(rules)):
+            out["preferences"] = liked
+        if self.habits is not None and (usual := self.habits.show(self.orders, rules)):
+            out["habits"] = usual
+        if spent := (self.promotion or _NO_PROMOTION).show(self.orders, rules):
+            out["promotion"] = spent
+        return out
+
+    def known_habits(self, local: Calendar, rules: Rules) -> Habits:
+        """Habits, also of fewer orders than are evidence."""
+        if self.habits is not None:
+            return self.habits
+        out = Habits()
+        for _, at_ms, _, _ in self.orders.live():
+            out.count(1, at_ms, local, rules)
+        return out
 
     def _count(self, effects: list[Effect], local: Calendar, rules: Rules) -> None:
+        if self.habits is not None:
+            for sign, at_ms, _, _ in effects:
+                self.habits.count(sign, at_ms, local, rules)
+        elif self.orders.n >= EVIDENCE:  # until then nothing is shown, and the ledger remembers everything
+            self.habits = self.known_habits(local, rules)
         for effect in effects:
-            self.habits.count(effect.sign, effect.at_ms, local, rules)
             if effect.details is not None:
-                self.preferences.count(effect, self.orders, rules)
-                self.promotion.count(effect)
-                if effect.minor == UNKNOWN and effect.details.currency:
-                    self.foreign.add(effect.details.currency, effect.sign, effect.details.foreign_minor)
+                self._count_details(effect, effect.details, rules)
+
+    def _count_details(self, effect: Effect, said: Details, rules: Rules) -> None:
+        if self.preferences is None:
+            self.preferences = Preferences()
+        self.preferences.count(effect, self.orders, rules)
+        if said.discount_minor != UNSAID or said.has_prices:
+            if self.promotion is None:
+                self.promotion = Promotion()
+            self.promotion.count(effect)
+        if effect.minor == UNKNOWN and said.currency:
+            if self.foreign is None:
+                self.foreign = Foreign()
+            self.foreign.add(said.currency, effect.sign, said.foreign_minor)
+
+
+_NO_PROMOTION = Promotion()
 
 
 def _amount(event: Order, rules: Rules) -> tuple[int, tuple[str, int] | None]:

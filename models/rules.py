@@ -1,7 +1,8 @@
 """The numbers the definitions depend on: one frozen table, handed into every step.
 
-Changing a value changes what stored states mean for the future, never what they contain: states hold
-aggregates, rules are applied to them at the instant of evaluation.
+Changing a value changes what stored states mean for the future, not what they contain: states hold
+aggregates, rules are applied to them at the instant of evaluation. The exceptions say how an event is
+counted, and hold for events from then on: calendar, rates, names, paydays, seasons and holidays.
 """
 
 from collections.abc import Callable, Mapping

@@ -99,5 +99,5 @@ class Service(msgspec.Struct, array_like=True, gc=False):
             out["resolved_tickets"] = closed
             out["resolve_mean_hours"] = took_ms / closed / 3_600_000
         if orders:
-            out["return_ratio"] = min(1.0, self.returns / orders)
+            out["return_ratio"] = round(min(1.0, self.returns / orders), 4)
         return out

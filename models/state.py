@@ -4,6 +4,8 @@ The state is private to the product; the public face is `document`. Every aggreg
 arrival order and of repeats; only `Held.since_ms`, `version` and `seq` depend on what was announced.
 """
 
+from bisect import bisect_left
+
 import msgspec
 
 from models.attributes import Attributes
@@ -26,11 +28,17 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         key: 64-bit identities of event ids.
-        until_day: day (UTC) after which each may be forgotten; empty where only the number limits.
+        until_day: day (UTC) after which each may be forgotten, ascending.
     """
 
     key: list[int] = []
     until_day: list[int] = []
+
+    def trim(self, today: int) -> None:
+        """Forget those that may be forgotten on a day (UTC)."""
+        if self.until_day and self.until_day[0] < today:
+            drop = bisect_left(self.until_day, today)
+            del self.key[:drop], self.until_day[:drop]
 
 
 class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):

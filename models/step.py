@@ -20,7 +20,7 @@ from typing import NamedTuple
 from models import tags
 from models.aggregates import apply, control
 from models.events import Click, Control, Order, Service
-from models.rules import Rules
+from models.rules import DAY_MS, Rules
 from models.standing import Standing, next_change_ms, standing
 from models.state import Held, State
 from models.tags import Because, Value
@@ -144,5 +144,6 @@ def _evaluate(
         because = {"consent": "withdrawn"} if now.withdrawn else tag.because(now, rules)
         changes.append(Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset))
     state.as_of_ms = at_ms
+    state.seen.trim(at_ms // DAY_MS)
     state.wake_at_ms = next_change_ms(state, now, rules)
     return now

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.calendar import iso
+from models.lifecycle import VOCABULARIES
 from models.rules import Rules
 from models.standing import Standing, segment_until_ms
 from models.state import Held
@@ -41,18 +42,16 @@ class Tag:
         object.__setattr__(self, "rule", f"{self.id}@{self.version}")
 
 
-def _time(at_ms: int) -> str | None:
-    return iso(at_ms) if at_ms else None
+def _time(name: str, at_ms: int) -> Because:
+    return {name: iso(at_ms)} if at_ms else {}
 
 
 def _lifecycle_because(now: Standing, rules: Rules) -> Because:
-    return {
-        "orders": now.orders,
-        "last_order_at": _time(now.last_order_ms),
-        "at_risk_days": rules.at_risk_days,
-        "dormant_days": rules.dormant_days,
-        "lost_days": rules.lost_days,
-    }
+    """The threshold that was crossed last, or else the one that comes first."""
+    out: Because = {"orders": now.orders, **_time("last_order_at", now.last_order_ms)}
+    silence = VOCABULARIES[rules.lifecycle].silence
+    threshold = next((name for name, stage in silence if stage == now.stage), silence[0][0])
+    return out | {threshold: getattr(rules, threshold)}
 
 
 TAGS = (
@@ -72,7 +71,6 @@ TAGS = (
             "r": now.r,
             "f": now.f,
             "m": now.m,
-            "last_order_at": _time(now.last_order_ms),
         },
     ),
     Tag(
@@ -81,7 +79,7 @@ TAGS = (
         value=lambda now, _: True if now.active_until_ms else None,
         until_ms=lambda now, _: now.active_until_ms,
         because=lambda now, rules: {
-            "last_active_at": _time(now.last_active_ms),
+            **_time("last_active_at", now.last_active_ms),
             "within_days": rules.active_days,
         },
     ),
@@ -98,7 +96,7 @@ TAGS = (
         value=lambda now, _: True if now.journey.abandoned == "cart" else None,
         until_ms=lambda now, _: now.journey.until_ms if now.journey.cart else 0,
         because=lambda now, rules: {
-            "idle_since": _time(now.journey.idle_ms),
+            **_time("idle_since", now.journey.idle_ms),
             "after_s": rules.cart_abandoned_ms // 1000,
         },
     ),
@@ -108,7 +106,7 @@ TAGS = (
         value=lambda now, _: True if now.journey.abandoned == "browse" else None,
         until_ms=lambda now, _: 0 if now.journey.cart else now.journey.until_ms,
         because=lambda now, rules: {
-            "idle_since": _time(now.journey.idle_ms),
+            **_time("idle_since", now.journey.idle_ms),
             "after_s": rules.browse_abandoned_ms // 1000,
         },
     ),

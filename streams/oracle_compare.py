@@ -12,7 +12,7 @@ _NAMES = 24  # so many names of a dimension are exact
 _ROUNDED = {"engagement": 1e-6, "satisfaction": 1.1e-5}
 _ROUNDED |= dict.fromkeys(("preferences", "habits", "promotion", "health"), 1.1e-4)
 _ROUNDED |= {"habits.gap_median_days": 0.0, "habits.gap_spread_days": 0.0}
-_ROUNDED |= {"promotion.mean_order_minor": 0.011, "health.score": 0.011}
+_ROUNDED |= {"promotion.mean_order_minor": 0.011, "health.score": 0.011, "service.return_ratio": 1.1e-4}
 # What says something by being in the document: one more than expected is a difference.
 _SURPLUS = re.compile(
     r"(?s)rfm\.(first_order_at|last_order_at|recency_days|[rfm]|segment|foreign\..*)"

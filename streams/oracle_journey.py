@@ -70,10 +70,12 @@ def journey(
     else:
         step = "order"
     out: dict[str, Any] = {
-        "steps": {name: iso(ts_ms) for name, ts_ms in latest.items()},
         "step": step,
         "since": iso(latest[step]),
     }
+    steps = {name: iso(ts_ms) for name, ts_ms in latest.items() if name != "order"}
+    if steps:
+        out["steps"] = steps
     cart = _cart(clicks, last_ms, at_ms, settings)
     if cart:
         out["cart"] = cart

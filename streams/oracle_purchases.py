@@ -200,7 +200,7 @@ def promotion(orders: list[Purchase], settings: OracleSettings) -> dict[str, Any
     saved, spent = sum(minor for minor, _ in both), sum(minor for _, minor in both)
     if saved + spent:
         out["discount_ratio"] = round(saved / (saved + spent), 4)
-    if paid:
+    if len(paid) > 1:
         out["mean_order_minor"] = round(sum(paid) / len(paid), 2)
     return {"promotion": out | _uplift(both) | _price_percentile(orders, settings)}
 

@@ -1,21 +1,28 @@
 """`profilestream get`, `export` and `tail`: what readers of the product would read."""
 
 import csv
+import io
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import orjson
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
+from rich.console import Console
 
 from streams import exporter, keys
 from streams.cli.options import Context, pass_context
+from streams.cli.person import person
 from streams.config import instant_ms
 from streams.store.contract import Unavailable
 from streams.topics import TAG_CHANGES
+
+_PIPE_WIDTH = 100  # columns where there is no terminal
 
 
 @click.command()
@@ -23,13 +30,23 @@ from streams.topics import TAG_CHANGES
 @click.option("--json", "as_json", is_flag=True, help="Print the document on one line.")
 @pass_context
 def get(context: Context, customer_id: str, as_json: bool) -> None:
-    """Print the profile of CUSTOMER_ID, read the way any client reads it: one HGET."""
+    """Print the profile of CUSTOMER_ID on one screen, read the way any client reads it: one HGET."""
     config = context.config()
     client = exporter.connect(config.redis_url, config.buckets)
     doc = client.hget(keys.profile(keys.bucket(customer_id, config.buckets), customer_id), keys.DOC)
     if doc is None:
         raise click.ClickException(f"customer '{customer_id}' is not known")
-    click.echo(doc if as_json else orjson.dumps(orjson.loads(doc), option=orjson.OPT_INDENT_2))
+    if as_json:
+        click.echo(doc)
+        return
+    config.rules()  # refuses a zone that is none
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows what it can
+    now_ms = int(time.time() * 1000)
+    console.print(person(orjson.loads(doc), now_ms, console.width, ZoneInfo(config.zone)))
 
 
 @click.command()

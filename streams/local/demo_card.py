@@ -5,16 +5,8 @@ from typing import Any
 
 from rich.text import Text
 
-from models.money import SCALES
 from streams.local.demo_watch import Watch
-
-STAGE_STYLE = {"prospect": "white", "new": "bright_cyan", "active": "green", "reactivated": "bright_green",
-               "at_risk": "yellow", "dormant": "magenta", "lost": "red"}  # fmt: skip
-
-
-def rule(title: str, width: int) -> Text:
-    """A heading with a line behind it."""
-    return Text.assemble((f" {title} ", "bold"), ("─" * max(0, width - len(title) - 3), "dim"), " ")
+from streams.screen import STAGE_STYLE, bar, dots, money, rule
 
 
 def card_lines(doc: dict[str, Any] | None, width: int) -> list[Text]:
@@ -22,7 +14,7 @@ def card_lines(doc: dict[str, Any] | None, width: int) -> list[Text]:
     if doc is None:
         return [Text(" (nobody yet)", "dim"), Text(), Text()]
     rfm, stage = doc["rfm"], doc["lifecycle"]["stage"]
-    first = Text.assemble(" ", (doc["customer_id"], "bold"), "  ", (stage, STAGE_STYLE[stage]))
+    first = Text.assemble(" ", (doc["customer_id"], "bold"), "  ", (stage, STAGE_STYLE.get(stage, "bold")))
     first.append(f" since {doc['lifecycle'].get('since', '')[:10]}", "dim")
     if "segment" in rfm:
         first.append("   ").append(rfm["segment"], "bold")
@@ -38,7 +30,10 @@ def card_lines(doc: dict[str, Any] | None, width: int) -> list[Text]:
 def side_lines(watch: Watch, width: int, height: int) -> list[Text]:
     """Right of the changes: a customer in full, and everyone by stage and segment."""
     out = [rule("one customer", width), *_card(watch.card, width), Text(), rule("everyone by stage", width)]
-    out += [_count_line(s, watch.stages[s], watch.profiles, width, STAGE_STYLE[s]) for s in STAGE_STYLE]
+    stages = STAGE_STYLE if watch.stages.keys() <= STAGE_STYLE.keys() else sorted(watch.stages)
+    out += [
+        _count_line(s, watch.stages[s], watch.profiles, width, STAGE_STYLE.get(s, "white")) for s in stages
+    ]
     out += [Text(), rule("everyone by segment", width)]
     out += [_count_line(name, n, watch.profiles, width, "blue") for name, n in watch.segments.most_common()]
     return out[:height]
@@ -51,10 +46,10 @@ def _card(doc: dict[str, Any] | None, width: int) -> list[Text]:
     since = doc["lifecycle"].get("since", "")[:10]
     rows: list[tuple[str, Text]] = [
         ("customer", Text(doc["customer_id"], "bold")),
-        ("stage", Text.assemble((stage, STAGE_STYLE[stage]), (f"  since {since}", "dim"))),
+        ("stage", Text.assemble((stage, STAGE_STYLE.get(stage, "bold")), (f"  since {since}", "dim"))),
         ("segment", Text(rfm.get("segment", "-"), "bold")),
-        ("scores", Text.assemble(*(part for name in "rfm" for part in _dots(name, rfm.get(name, 0))))),
-        ("orders", Text(f"{rfm['frequency']:,}, {_money(rfm['net_minor'], rfm['currency'])} net")),
+        ("scores", Text.assemble(*(part for name in "rfm" for part in dots(name, rfm.get(name, 0))))),
+        ("orders", Text(f"{rfm['frequency']:,}, {money(rfm['net_minor'], rfm['currency'])} net")),
         ("last", Text(rfm.get("last_order_at", "-")[:16].replace("T", " "))),
         ("clicks", Text(f"{doc.get('engagement', {}).get('clicks', 0):,}")),
         ("service", Text(f"{doc.get('service', {}).get('contacts', 0):,} contacts")),
@@ -71,7 +66,7 @@ def _card(doc: dict[str, Any] | None, width: int) -> list[Text]:
 
 def _facts(doc: dict[str, Any]) -> Sequence[str]:
     rfm = doc["rfm"]
-    facts = [f"{rfm['frequency']:,} orders", f"{_money(rfm['net_minor'], rfm['currency'])} net"]
+    facts = [f"{rfm['frequency']:,} orders", f"{money(rfm['net_minor'], rfm['currency'])} net"]
     if "last_order_at" in rfm:
         facts.append(f"last {rfm['last_order_at'][:10]}")
     facts.append(f"{doc.get('engagement', {}).get('clicks', 0):,} clicks")
@@ -83,17 +78,8 @@ def _tag_words(doc: dict[str, Any]) -> list[str]:
     return [name if tag["value"] is True else f"{name}={tag['value']}" for name, tag in doc["tags"].items()]
 
 
-def _dots(name: str, score: int) -> list[tuple[str, str]]:
-    return [(f"{name} ", "dim"), ("●" * score, "green"), ("○" * (5 - score) + "  ", "dim")]
-
-
 def _count_line(name: str, count: int, whole: int, width: int, style: str) -> Text:
     cells = width - 29
-    full = -(-count * cells // whole) if whole else 0
-    bar = ("▇" * full).ljust(cells)
-    return Text.assemble(f" {name:<20}", (bar, style), f" {count:>6,}", no_wrap=True)
-
-
-def _money(minor: int, currency: str) -> str:
-    scale = SCALES[currency]
-    return f"{minor / scale:,.{len(str(scale)) - 1}f} {currency}"
+    return Text.assemble(
+        f" {name:<20}", (bar(count, whole, cells).ljust(cells), style), f" {count:>6,}", no_wrap=True
+    )

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from models.calendar import iso
 from streams.config import Config
-from streams.local.demo_card import STAGE_STYLE, rule
 from streams.local.demo_feed import Feeder
 from streams.local.demo_story import Story
 from streams.local.demo_view import clock
 from streams.local.demo_watch import Watch
+from streams.screen import STAGE_STYLE, rule
 
 WIDTH = 80
 
@@ -75,7 +75,8 @@ def _tables(watch: Watch) -> Table:
         counts = (watch.by_tag[tag, kind] for kind in ("gained", "lost", "changed"))
         changes.add_row(f" {tag}", *(f"{n:,}" if n else "·" for n in counts))
     out = Table.grid(padding=(0, 3))
-    stages = {stage: watch.stages[stage] for stage in STAGE_STYLE if watch.stages[stage]}
+    order = dict.fromkeys([*STAGE_STYLE, *sorted(watch.stages)])
+    stages = {stage: watch.stages[stage] for stage in order if watch.stages[stage]}
     out.add_row(changes, _counts("stage", Counter(stages)), _counts("segment", watch.segments))
     return out
 

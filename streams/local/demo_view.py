@@ -12,10 +12,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streams.local.demo_card import STAGE_STYLE, card_lines, rule, side_lines
+from streams.local.demo_card import card_lines, side_lines
 from streams.local.demo_feed import Feeder
 from streams.local.demo_story import Story
 from streams.local.demo_watch import Seen, Watch
+from streams.screen import STAGE_STYLE, rule, spread
 
 WIDE = 110  # columns from which the customer stands beside the changes
 _SIDE = 40
@@ -154,9 +155,3 @@ def _value_style(value: Any) -> str:
 def clock(at_ms: int) -> str:
     """An instant for people, UTC."""
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M}"
-
-
-def spread(left: Text, right: Text, width: int) -> Text:
-    """Two texts at the two edges of a line."""
-    space = max(1, width - left.cell_len - right.cell_len)
-    return Text.assemble(left, " " * space, right, no_wrap=True, overflow="crop")

@@ -95,7 +95,6 @@ def test_a_whole_profile_by_hand() -> None:
         "journey": {
             "steps": {
                 "browse": "2017-10-01T00:00:00.000Z",
-                "order": "2017-12-30T00:00:00.000Z",
                 "after_sale": "2017-12-31T11:00:00.250Z",
             },
             "step": "after_sale",

@@ -292,7 +292,6 @@ def test_the_step_is_the_furthest_since_the_last_order() -> None:
     assert journey["steps"] == {
         "reach": at_home("10:00", "2017-12-30"),
         "browse": at_home("10:00", "2017-12-29"),
-        "order": at_home("09:00", "2017-12-30"),
         "after_sale": at_home("11:00", "2017-12-30"),
     }
     assert of(view, bill, csat)["journey"]["step"] == "after_sale"
@@ -426,7 +425,8 @@ def test_health_of_what_is_known_and_its_edges() -> None:
 
 
 def test_compare_grants_rounding_and_finds_what_should_not_be_there() -> None:
-    expected = of(*bought(*FOUR), order("m", TODAY, 10, channel="web", discount=0))
+    more = [order("m", TODAY, 10, channel="web", discount=0), order("n", TODAY, 5)]
+    expected = of(*bought(*FOUR), *more)
     tags = {name: {"value": value} for name, value in expected["tags"].items()}
     document = {**expected, "tags": tags}
     habits, promotion = expected["habits"], expected["promotion"]

@@ -125,7 +125,7 @@ def _join(orders: Orders, event: Event) -> None:
 
 def _show_purchases(purchases: Purchases) -> dict[str, Any]:
     out = purchases.show(RULES) | _show_orders(purchases.orders)
-    return out | {"foreign": purchases.foreign.show()}
+    return out | {"foreign": purchases.foreign.show() if purchases.foreign else {}}
 
 
 def _show_orders(orders: Orders) -> dict[str, Any]:
