@@ -22,15 +22,21 @@ SEEN_MOST = 512  # event ids, 12 bytes each
 SERVICE_SALT = 0x5E12_71CE
 
 
-def apply(state: State, event: Order | Click | Service, rules: Rules) -> bool:
+def apply(state: State, event: Order | Click | Service, rules: Rules, now_ms: int) -> bool:
     """Count an event.
+
+    Args:
+        state: private working copy, changed in place.
+        event: what happened.
+        rules: how it is counted.
+        now_ms: the instant at which it came in; from then on its identity is remembered.
 
     Returns:
         False where the event is a repeat; the state is then unchanged.
     """
     at_ms = event.ts_ms
     if isinstance(event, Order):
-        if not _first_time(state.seen, event.event_hash, max(state.as_of_ms, at_ms)):
+        if not _first_time(state.seen, event.event_hash, now_ms):
             return False
         _order(state, event, rules)
     elif isinstance(event, Click):
@@ -42,7 +48,7 @@ def apply(state: State, event: Order | Click | Service, rules: Rules) -> bool:
         if event.action in PASSIVE_ACTIONS:
             at_ms = 0
     else:
-        if not _first_time(state.seen, event.event_hash ^ SERVICE_SALT, max(state.as_of_ms, at_ms)):
+        if not _first_time(state.seen, event.event_hash ^ SERVICE_SALT, now_ms):
             return False
         _service(state, event, rules)
         if event.action in PASSIVE_ACTIONS:
@@ -99,8 +105,6 @@ def _click(state: State, event: Click, rules: Rules) -> None:
     if state.journey is None:
         state.journey = Journey()
     state.journey.click(event, rules)
-    if event.category and (category := rules.categories.name(event.category)):
-        state.purchases.look(category, rules.calendar.day(event.ts_ms))
 
 
 def _service(state: State, event: Service, rules: Rules) -> None:

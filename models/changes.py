@@ -14,6 +14,7 @@ from models.step import Change
 
 SOURCE = "profilestream"
 ENTERED, LEFT, CHANGED = "profilestream.tag.entered", "profilestream.tag.left", "profilestream.tag.changed"
+CORRECTED = "profilestream.tag.corrected"
 
 
 def change_id(epoch: str, customer_id: str, seq: int) -> str:
@@ -31,7 +32,7 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
         epoch: identity of the deployment's Redis data.
         known_ms: wall clock at which the change was decided; `time` and `effective_at` is when it holds from.
     """
-    seq, tag, rule_version, old, new, because, at_ms, source, offset = change
+    seq, tag, rule_version, old, new, because, at_ms, source, offset, corrects = change
     cause: dict[str, Any]
     if source:
         topic, _, partition = source.partition("/")
@@ -39,28 +40,32 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
     else:
         cause = {"timer": iso(offset)}
     effective_at = iso(at_ms)
+    data = {
+        "customer_id": customer_id,
+        "tag": tag,
+        "seq": seq,
+        "old": old,
+        "new": new,
+        "rule": tag,
+        "rule_version": rule_version,
+        "reason": because,
+        "cause": cause,
+        "profile_version": profile_version,
+        "effective_at": effective_at,
+        "known_at": iso(known_ms),
+    }
+    kind = ENTERED if old is None else LEFT if new is None else CHANGED
+    if corrects:  # take these back
+        kind, data["corrects"] = CORRECTED, [change_id(epoch, customer_id, one) for one in corrects]
     return orjson.dumps(
         {
             "specversion": "1.0",
             "id": change_id(epoch, customer_id, seq),
             "source": SOURCE,
-            "type": ENTERED if old is None else LEFT if new is None else CHANGED,
+            "type": kind,
             "subject": customer_id,
             "time": effective_at,
             "datacontenttype": "application/json",
-            "data": {
-                "customer_id": customer_id,
-                "tag": tag,
-                "seq": seq,
-                "old": old,
-                "new": new,
-                "rule": tag,
-                "rule_version": rule_version,
-                "reason": because,
-                "cause": cause,
-                "profile_version": profile_version,
-                "effective_at": effective_at,
-                "known_at": iso(known_ms),
-            },
+            "data": data,
         }
     )

@@ -42,22 +42,8 @@ class Details(msgspec.Struct, array_like=True, frozen=True, gc=False):
     foreign_minor: int = 0
 
     def brief(self) -> "Details":
-        """Without what was bought."""
-        return msgspec.structs.replace(self, lines=(), brands=()) if self.lines or self.brands else self
-
-    @property
-    def has_prices(self) -> bool:
-        """Whether a unit price follows from any line."""
-        return any(units and minor for _, units, minor in self.lines)
-
-    def shares(self) -> list[tuple[str, float]]:
-        """Each category's part of the order: by money where any is known, else equal parts."""
-        if len(self.lines) == 1:
-            return [(self.lines[0][0], 1.0)]
-        money = sum(minor for _, _, minor in self.lines)
-        if money:
-            return [(name, minor / money) for name, _, minor in self.lines if minor]
-        return [(name, 1 / len(self.lines)) for name, _, _ in self.lines]
+        """Without what was bought and how it was paid."""
+        return msgspec.structs.replace(self, lines=(), brands=(), payments=())
 
 
 def details(order: Order, rules: Rules, foreign: tuple[str, int] | None) -> Details | None:

@@ -44,6 +44,8 @@ def document(state: State, customer_id: str, now: Standing, updated_ms: int, rul
         "as_of": iso(now.at_ms),
         "updated_at": iso(updated_ms),
     }
+    if rules.tables:
+        doc["normalisation"] = rules.tables
     if state.consent is not None:
         doc["consent"] = state.consent.show()
         if now.withdrawn:
@@ -74,9 +76,11 @@ def _behaviour(doc: dict[str, Any], state: State, now: Standing, today: int, rul
     if state.engagement is not None:
         doc["engagement"] = state.engagement.show(today)
     steps = state.journey.last_ms if state.journey is not None else None
-    if way := journey.show(now.journey, steps, now.last_order_ms):
+    if way := journey.show(now.journey, steps):
         doc["journey"] = way
     doc.update(state.purchases.show(rules))
+    if state.engagement is not None and (interests := state.engagement.interests()):
+        doc.setdefault("preferences", {})["interests"] = interests
 
 
 def _health(

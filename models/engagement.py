@@ -4,6 +4,7 @@ Counts by calendar day give both the windows and the decayed activity, so all of
 order of arrival.
 """
 
+from bisect import insort
 from typing import Any
 
 import msgspec
@@ -13,10 +14,12 @@ from models.days import Days
 from models.events import Click
 from models.rules import Rules
 from models.sessions import Sessions
+from models.shares import shares, weight_of
 
 WINDOWS = (7, 30, 90)
 _WINDOW_NAMES = tuple(f"{width}d" for width in WINDOWS)
 SEEN_MOST = 64  # event ids, 9 bytes each
+LOOKS = 32  # about 15 bytes each
 HALF_LIFE_DAYS = 14
 _DECAY: tuple[float, ...] = tuple(0.5 ** (age / HALF_LIFE_DAYS) for age in range(WINDOWS[-1]))
 # Known actions are counted by name, all others together, so that a state stays bounded.
@@ -42,6 +45,7 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
         actions: action -> clicks; unknown ones under `OTHER_ACTION`.
         days: clicks by calendar day, 90 days.
         sessions: visits.
+        looks: (day, category) of the latest `LOOKS` clicks on something of a category, ascending.
         seen: identities of the latest `SEEN_MOST` clicks, oldest first.
     """
 
@@ -53,6 +57,7 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
     actions: dict[str, int] = {}
     days: Days = msgspec.field(default_factory=Days)
     sessions: Sessions = msgspec.field(default_factory=Sessions)
+    looks: list[tuple[int, str]] = []
     seen: list[int] = []
 
     def add(self, event: Click, rules: Rules) -> bool:
@@ -71,6 +76,9 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
         self.days.add(rules.calendar.day(at_ms), 1)
         self.days.trim(self.days.day[-1], WINDOWS[-1])
         self.sessions.add(at_ms)
+        if event.category and (category := rules.categories.name(event.category)):
+            insort(self.looks, (rules.calendar.day(at_ms), category))
+            del self.looks[:-LOOKS]
         self.seen.append(event.event_hash)
         if len(self.seen) > SEEN_MOST:
             del self.seen[0]
@@ -91,6 +99,7 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
             {name: self.actions.get(name, 0) + other.actions.get(name, 0) for name in sorted(names)},
             days,
             self.sessions.merged(other.sessions),
+            sorted([*self.looks, *other.looks])[-LOOKS:],
             (self.seen + other.seen)[-SEEN_MOST:],
         )
 
@@ -98,6 +107,13 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
         """Clicks of the last 90 days, each halved every `HALF_LIFE_DAYS` calendar days."""
         days = zip(self.days.day, self.days.n, strict=True)
         return sum((n * _DECAY[today - day] for day, n in days if 0 <= today - day < WINDOWS[-1]), 0.0)
+
+    def interests(self) -> dict[str, float]:
+        """Decayed shares of the categories looked at; empty where none were."""
+        weights: dict[str, float] = {}
+        for day, category in self.looks:
+            weights[category] = weights.get(category, 0.0) + weight_of(day)
+        return shares(weights) if weights else {}
 
     def show(self, today: int) -> dict[str, Any]:
         """The section `engagement` of the document, as of a calendar day."""

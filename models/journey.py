@@ -118,13 +118,14 @@ def where(journey: Journey | None, at_ms: int, last_order_ms: int, rules: Rules)
     return journey.where(at_ms, last_order_ms, rules)
 
 
-def show(now: Where, last_ms: list[int] | None, last_order_ms: int) -> dict[str, Any]:
+def show(now: Where, last_ms: list[int] | None) -> dict[str, Any]:
     """The section `journey` of the document, empty where no step is known; `last_ms` as in `Journey`."""
     if now.step < 0:
         return {}
-    since_ms = last_order_ms if last_ms is None or now.step == _ORDER else last_ms[now.step]
-    out: dict[str, Any] = {"step": STEPS[now.step], "since": iso(since_ms)}
-    steps = zip(STEPS, last_ms or (), strict=False)  # the order's own time stands in `rfm`
+    out: dict[str, Any] = {"step": STEPS[now.step]}
+    if last_ms is not None and now.step != _ORDER:  # the order's own time stands in `rfm`
+        out["since"] = iso(last_ms[now.step])
+    steps = zip(STEPS, last_ms or (), strict=False)
     if taken := {name: iso(at) for name, at in steps if at}:
         out["steps"] = taken
     if now.cart is not None:

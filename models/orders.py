@@ -8,13 +8,12 @@ cannot matter:
 - one `cancelled` event takes it out for good, also when it comes before the order.
 
 The customer's latest `LEDGER` orders are remembered one by one; older ones are sealed into totals. What
-is sealed still counts, it can only no longer be cancelled or recognised by its order id. What was bought is
-remembered of the latest `DETAILED` orders: of an older one that is cancelled, categories, brands and unit
-prices stay counted. Everything else that is computed from orders is told what changed: an order comes to
-count, or ceases to (`Effect`).
+is sealed still counts, it can only no longer be cancelled or recognised by its order id. What was bought,
+and how it was paid, is remembered of the latest `DETAILED` (`baskets`). Everything else that is computed
+from orders is told what changed: an order comes to count, or ceases to (`Effect`).
 """
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     """The aggregate.
 
     Attributes:
-        key: 64-bit identity of the order id; these five run in parallel, ascending by `at_ms`.
+        key: 64-bit identity of the order id; these five run in parallel, ascending by (`at_ms`, `key`).
         at_ms: time of the order.
         minor: amount in minor units, `UNKNOWN` or `CANCELLED`.
         said_after_ms: how long after `at_ms` the deciding amount was said.
@@ -96,10 +95,14 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         i = self.key.index(key)
         old_at, old_minor, old_said = self.at_ms[i], self.minor[i], self.at_ms[i] + self.said_after_ms[i]
         if old_minor == CANCELLED:
+            if at_ms < old_at:  # so that its place in the ledger does not depend on what came first
+                self._remove(i, calendar)
+                self._insert(key, at_ms, CANCELLED, at_ms, None, calendar)
             return []
         old_details = unpack(self.details[i], self.words)
         if minor == CANCELLED:
-            new_at, new_minor, new_said, new_details = old_at, CANCELLED, old_at, None
+            new_at = min(old_at, at_ms)
+            new_minor, new_said, new_details = CANCELLED, new_at, None
         else:
             new_at = min(old_at, at_ms)
             new_minor, new_said = old_minor, old_said
@@ -196,7 +199,9 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         self, key: int, at_ms: int, minor: int, said_ms: int, said: Details | None, calendar: Calendar
     ) -> list[Effect]:
         times = self.at_ms
-        i = len(times) if not times or times[-1] <= at_ms else bisect_right(times, at_ms)
+        i = len(times) if not times or times[-1] < at_ms else bisect_left(times, at_ms)
+        while i < len(times) and times[i] == at_ms and self.key[i] < key:
+            i += 1
         self.key.insert(i, key)
         times.insert(i, at_ms)
         self.minor.insert(i, minor)

@@ -13,7 +13,7 @@ _FIXED = ("", OTHER)  # numbers 0 and 1
 Word = int | str
 
 
-class _Form(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Form(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """`Details` as numbers, what is said most often first; defaults at the end are not written."""
 
     lines: tuple[tuple[Word, int, int], ...] = ()
@@ -28,7 +28,7 @@ class _Form(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 _encode = msgspec.msgpack.Encoder().encode
 _DEFAULTS: tuple[object, ...] = ([], 0, [], UNSAID, [], False, 0, 0)
-_decode = msgspec.msgpack.Decoder(_Form).decode
+_decode = msgspec.msgpack.Decoder(Form).decode
 
 
 def pack(said: Details, words: list[str]) -> bytes:
@@ -48,33 +48,41 @@ def pack(said: Details, words: list[str]) -> bytes:
     return _encode(form)
 
 
+def form_of(packed: bytes) -> Form:
+    """The numbers as they are remembered."""
+    return _decode(packed)
+
+
+def text(word: Word, words: list[str]) -> str:
+    """The word of a number."""
+    if isinstance(word, str):
+        return word
+    return words[word - 2] if word > 1 else _FIXED[word]
+
+
 def unpack(packed: bytes | None, words: list[str]) -> Details | None:
     """What was said."""
     if packed is None:
         return None
-    form, known = _decode(packed), (*_FIXED, *words)
-
-    def text(word: Word) -> str:
-        return word if isinstance(word, str) else known[word]
-
+    form = _decode(packed)
     return Details(
-        text(form.channel),
-        tuple(map(text, form.payments)),
-        tuple([(text(name), units, minor) for name, units, minor in form.lines]),
-        tuple(map(text, form.brands)),
+        text(form.channel, words),
+        tuple([text(name, words) for name in form.payments]),
+        tuple([(text(name, words), units, minor) for name, units, minor in form.lines]),
+        tuple([text(name, words) for name in form.brands]),
         form.discount_minor,
         form.coupon,
-        text(form.currency),
+        text(form.currency, words),
         form.foreign_minor,
     )
 
 
 def brief(packed: bytes) -> bytes:
-    """Without what was bought, which takes most of the room."""
+    """Without what was bought and how it was paid, which takes most of the room."""
     form = _decode(packed)
-    if not form.lines and not form.brands:
+    if not (form.lines or form.brands or form.payments):
         return packed
-    return _encode(msgspec.structs.replace(form, lines=(), brands=()))
+    return _encode(msgspec.structs.replace(form, lines=(), brands=(), payments=()))
 
 
 def _number(word: str, words: list[str]) -> Word:

@@ -1,4 +1,4 @@
-"""Promotion and price: does a customer buy when there is a discount, and more then; how dear are the goods.
+"""Promotion: does a customer buy when there is a discount, and more then.
 
 Exact sums over orders that count; `rounded` to 4 decimals where a ratio is shown.
 """
@@ -7,12 +7,10 @@ from typing import Any
 
 import msgspec
 
-from models.details import OTHER, UNSAID
+from models.details import UNSAID
 from models.orders import UNKNOWN, Effect, Orders
-from models.rules import Rules
 
 SHRINKAGE = 5  # orders of each sort at which half of the observed uplift is believed
-CATEGORIES = 16
 
 
 class Promotion(msgspec.Struct, array_like=True, gc=False):
@@ -26,7 +24,6 @@ class Promotion(msgspec.Struct, array_like=True, gc=False):
         priced_discount_minor: discounts of orders whose amount is known too.
         promo_n, promo_minor: orders with a discount and a known amount, and that amount.
         plain_n, plain_minor: the same for orders known to have none.
-        prices: category -> [thousandths of a unit, money].
     """
 
     known: int = 0
@@ -38,7 +35,6 @@ class Promotion(msgspec.Struct, array_like=True, gc=False):
     promo_minor: int = 0
     plain_n: int = 0
     plain_minor: int = 0
-    prices: dict[str, list[int]] = {}
 
     def count(self, effect: Effect) -> None:
         """An order comes to count, or ceases to."""
@@ -52,13 +48,10 @@ class Promotion(msgspec.Struct, array_like=True, gc=False):
             self.discount_minor += sign * said.discount_minor
             if minor != UNKNOWN:
                 self._priced(sign, minor, said.discount_minor)
-        for name, units, money in said.lines:
-            if units and money:
-                self._price(name, sign * units, sign * money)
 
     def merged(self, other: "Promotion") -> "Promotion":
         """Of two parts of one customer's orders, before orders that both know are put right."""
-        out = Promotion(
+        return Promotion(
             self.known + other.known,
             self.promo + other.promo,
             self.coupon + other.coupon,
@@ -68,13 +61,9 @@ class Promotion(msgspec.Struct, array_like=True, gc=False):
             self.promo_minor + other.promo_minor,
             self.plain_n + other.plain_n,
             self.plain_minor + other.plain_minor,
-            {name: price[:] for name, price in self.prices.items()},
         )
-        for name, (units, money) in other.prices.items():
-            out._price(name, units, money)
-        return out
 
-    def show(self, orders: Orders, rules: Rules) -> dict[str, Any]:
+    def show(self, orders: Orders) -> dict[str, Any]:
         """The section `promotion` of the document; empty where nothing is known."""
         out: dict[str, Any] = {}
         if self.known:
@@ -91,8 +80,6 @@ class Promotion(msgspec.Struct, array_like=True, gc=False):
             uplift = self.promo_minor / self.promo_n / (self.plain_minor / self.plain_n) - 1
             evidence = min(self.promo_n, self.plain_n)
             out["uplift_ratio"] = round(uplift * evidence / (evidence + SHRINKAGE), 4)
-        if rules.price_edges and (percentile := self._percentile(rules)) is not None:
-            out["price_percentile"] = round(percentile, 4)
         return out
 
     def _priced(self, sign: int, minor: int, discount_minor: int) -> None:
@@ -103,23 +90,3 @@ class Promotion(msgspec.Struct, array_like=True, gc=False):
         else:
             self.plain_n += sign
             self.plain_minor += sign * minor
-
-    def _price(self, name: str, units: int, money: int) -> None:
-        if name not in self.prices and (len(self.prices) >= CATEGORIES or units < 0):
-            name = OTHER
-        price = self.prices.setdefault(name, [0, 0])
-        price[0] += units
-        price[1] += money
-        if price[0] <= 0:
-            del self.prices[name]
-
-    def _percentile(self, rules: Rules) -> float | None:
-        """Where the unit prices paid lie among the reference prices, by category, weighted by money."""
-        total = weighted = 0.0
-        for name, (units, money) in self.prices.items():
-            edges = rules.price_edges.get(name)
-            if edges:
-                price = money * 1000 / units
-                weighted += money * sum(edge <= price for edge in edges) / len(edges)
-                total += money
-        return weighted / total if total else None

@@ -4,26 +4,28 @@ from typing import Any
 
 import msgspec
 
+from models.baskets import Baskets, baskets
 from models.calendar import Calendar
+from models.channels import Channels
 from models.details import UNSAID, Details, details
 from models.events import Order
 from models.foreign import Foreign
 from models.habits import EVIDENCE, Habits
 from models.orders import CANCELLED, UNKNOWN, Effect, Orders
-from models.preferences import Preferences
 from models.promotion import Promotion
 from models.rules import Rules
 
 
 class Purchases(msgspec.Struct, array_like=True, gc=False):
-    """The aggregate of order events; `preferences` holds the interests that clicks show besides.
+    """The aggregate of order events.
 
     What nothing was counted in yet is None: most customers have little, and making it costs time.
     """
 
     orders: Orders = msgspec.field(default_factory=Orders)
     habits: Habits | None = None
-    preferences: Preferences | None = None
+    channels: Channels | None = None
+    baskets: Baskets | None = None
     promotion: Promotion | None = None
     foreign: Foreign | None = None
 
@@ -41,12 +43,7 @@ class Purchases(msgspec.Struct, array_like=True, gc=False):
             said = details(event, rules, foreign)
         effects = self.orders.join(event.order_hash, event.ts_ms, minor, said, rules.calendar)
         self._count(effects, local, rules)
-
-    def look(self, category: str, day: int) -> None:
-        """A click on something of a category, on a day of the deployment's calendar."""
-        if self.preferences is None:
-            self.preferences = Preferences()
-        self.preferences.look(category, day)
+        self.baskets = baskets(self.orders, rules)  # also where a cancelled order takes the place of another
 
     def rezone(self, old: Calendar, new: Calendar, rules: Rules) -> None:
         """The customer is known to live by another clock: count the remembered orders' habits by it."""
@@ -61,21 +58,29 @@ class Purchases(msgspec.Struct, array_like=True, gc=False):
         out = Purchases(
             orders,
             self.known_habits(local, rules).merged(other.known_habits(local, rules)),
-            (self.preferences or Preferences()).merged(other.preferences or Preferences()),
+            (self.channels or Channels()).merged(other.channels or Channels()),
+            None,
             (self.promotion or Promotion()).merged(other.promotion or Promotion()),
             (self.foreign or Foreign()).merged(other.foreign or Foreign()),
         )
         out._count(effects, local, rules)
+        out.baskets = baskets(orders, rules)
         return out
 
     def show(self, rules: Rules) -> dict[str, Any]:
         """The sections `preferences`, `habits` and `promotion` of the document, where there is something."""
         out = {}
-        if self.preferences is not None and (liked := self.preferences.show(rules)):
+        liked: dict[str, Any] = self.baskets.shares.copy() if self.baskets is not None else {}
+        if self.channels is not None and self.channels.slices:
+            liked |= self.channels.show(rules)
+        if liked:
             out["preferences"] = liked
         if self.habits is not None and (usual := self.habits.show(self.orders, rules)):
             out["habits"] = usual
-        if spent := (self.promotion or _NO_PROMOTION).show(self.orders, rules):
+        spent = (self.promotion or _NO_PROMOTION).show(self.orders)
+        if self.baskets is not None and self.baskets.price_percentile is not None:
+            spent["price_percentile"] = self.baskets.price_percentile
+        if spent:
             out["promotion"] = spent
         return out
 
@@ -96,13 +101,14 @@ class Purchases(msgspec.Struct, array_like=True, gc=False):
             self.habits = self.known_habits(local, rules)
         for effect in effects:
             if effect.details is not None:
-                self._count_details(effect, effect.details, rules)
+                self._count_details(effect, effect.details)
 
-    def _count_details(self, effect: Effect, said: Details, rules: Rules) -> None:
-        if self.preferences is None:
-            self.preferences = Preferences()
-        self.preferences.count(effect, self.orders, rules)
-        if said.discount_minor != UNSAID or said.has_prices:
+    def _count_details(self, effect: Effect, said: Details) -> None:
+        if said.channel:
+            if self.channels is None:
+                self.channels = Channels()
+            self.channels.count(effect, said.channel, self.orders)
+        if said.discount_minor != UNSAID:
             if self.promotion is None:
                 self.promotion = Promotion()
             self.promotion.count(effect)

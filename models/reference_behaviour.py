@@ -67,7 +67,8 @@ def _cart(name: str, kind: Kind, unit: str, meaning: str, absent: str = _EMPTY) 
 JOURNEY = (
     Field("journey.step", one_of(*STEPS), "",
           "The furthest step since the latest order, else the after-sale or the order itself.", serves=(28,)),
-    Field("journey.since", INSTANT, "", "When that step was last taken.", serves=(28,)),
+    Field("journey.since", INSTANT, "", "When that step was last taken.",
+          "the step is `order`: see `rfm.last_order_at`", serves=(28,)),
     Field("journey.steps.*", INSTANT, "",
           "When each step but the order (`rfm.last_order_at`) was last taken, before the latest order too.",
           "nothing but orders is known", serves=(28,), keys=tuple(step for step in STEPS if step != "order")),

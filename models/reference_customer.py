@@ -35,6 +35,8 @@ ROWS = (
           serves=(20, 56)),
     Field("as_of", INSTANT, "", "The instant whose truth the document states.", serves=(20, 56)),
     Field("updated_at", INSTANT, "", "When the document was made, by the clock of the worker.", serves=(56,)),
+    Field("normalisation", Kind("string", pattern="^[0-9a-f]{8}$"), "",
+          "Fingerprint of the exchange rates and aliases in force.", "none are configured", serves=(11,)),
     Field("first_seen_at", INSTANT, "", "Time of the earliest order, click or service event.", _UNSEEN),
     Field("last_seen_at", INSTANT, "", "Time of the latest one.", _UNSEEN),
     Field("consent.status", one_of(*CONSENTS), "",

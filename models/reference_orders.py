@@ -1,12 +1,12 @@
 """Rows of the field reference: what follows from orders (rfm, preferences, habits, promotion)."""
 
 from models import habits, rfm
+from models.channels import MOST as CHANNELS
 from models.days import WINDOWS
 from models.details import BRANDS, CATEGORIES, PAYMENTS
+from models.engagement import LOOKS
 from models.foreign import CURRENCIES
 from models.orders import DETAILED, LEDGER
-from models.preferences import CHANNELS
-from models.promotion import CATEGORIES as PRICED
 from models.reference_kinds import (
     AMOUNT,
     AT_LEAST_ONE,
@@ -25,13 +25,11 @@ from models.reference_kinds import (
     one_of,
 )
 from models.seasons import SEASONS
-from models.shares import HALF_LIFE_DAYS, MOST, SHOWN
+from models.shares import HALF_LIFE_DAYS, SHOWN
 
 _LEDGER = f"exact; cancellations reach the latest {LEDGER} orders"
 _NO_ORDER = "no order counts"
-_SHARE = f"{FOUR}; beyond {MOST} names too small by at most the share of `other`"
-_OF_ORDERS = f"{_SHARE}; cancellations reach the latest {LEDGER} orders"
-_OF_ITEMS = f"{_SHARE}; cancellations reach the latest {DETAILED} orders"
+_RECENT = f"of the latest {DETAILED} orders"
 _LATER = f"exact for up to {CHANNELS} channels; further ones together as `other`"
 _WINDOWS = tuple(f"{width}d" for width in WINDOWS)
 _UNKNOWN = "no order says whether there was a discount"
@@ -100,13 +98,13 @@ RFM = (
 )  # fmt: skip
 
 PREFERENCES = (
-    _share("channels", "Share of orders by channel", _OF_ORDERS, (14, 23)),
-    _share("payments", f"Share of orders by means of payment, equal parts; {PAYMENTS} of an order",
-           _OF_ORDERS, (1, 23)),
-    _share("categories", f"Share of what was bought by category, by money; {CATEGORIES} of an order",
-           _OF_ITEMS, (1, 11, 22)),
-    _share("brands", f"Share of orders by brand, equal parts; {BRANDS} of an order", _OF_ITEMS, (22,)),
-    _share("interests", "Share of clicks by category looked at", _SHARE, (2, 22, 42)),
+    _share("channels", f"Share {_RECENT} by channel", FOUR, (14, 23)),
+    _share("payments", f"Share {_RECENT} by means of payment, equal parts; {PAYMENTS} of an order",
+           FOUR, (1, 23)),
+    _share("categories", f"Share {_RECENT} by category, by money; {CATEGORIES} of an order and `other`",
+           FOUR, (1, 11, 22)),
+    _share("brands", f"Share {_RECENT} by brand, equal parts; {BRANDS} of an order", FOUR, (22,)),
+    _share("interests", f"Share of the latest {LOOKS} clicks with a category", FOUR, (2, 22, 42)),
     *_slice("preferences.slices.*", "through this channel", "no order says its channel"),
     *_slice("preferences.online", "through a channel not in the setting `offline_channels`", "there is none"),
     *_slice("preferences.offline", "through a channel in the setting `offline_channels`", "there is none"),
@@ -179,9 +177,8 @@ PROMOTION = (
           "there are not both, or those without are worth 0", FOUR, (25,)),
     Field("promotion.price_percentile", RATIO, "ratio 0..1",
           "Where the unit prices paid lie among those of the setting `price_edges`, by category, weighted by "
-          f"money; {PRICED} categories.",
-          "no category bought has reference prices",
-          f"{FOUR}; cancellations reach the latest {DETAILED} orders", (18, 26)),
+          f"money; {_RECENT}.",
+          "no category bought has reference prices", FOUR, (18, 26)),
 )  # fmt: skip
 
 ROWS = (*RFM, *PREFERENCES, *HABITS, *PROMOTION)

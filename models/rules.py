@@ -32,6 +32,7 @@ class Rules:
         frequency_edges: four ascending edges; as many orders as the last edge or more score 5.
         monetary_edges_minor: the same for money, in minor units.
         high_value_minor: net spending from which a customer is of high value, in minor units.
+        tables: fingerprint of rates and aliases, shown in the document; "" where there are none.
         rates: other currencies in terms of the deployment's, by date.
         categories: aliases of categories.
         channels: aliases of channels.
@@ -59,6 +60,7 @@ class Rules:
     frequency_edges: tuple[int, int, int, int] = (2, 3, 6, 12)
     monetary_edges_minor: tuple[int, int, int, int] = (2_500, 7_500, 20_000, 50_000)
     high_value_minor: int = 50_000
+    tables: str = ""
     rates: Rates = field(default_factory=Rates)
     categories: Names = field(default_factory=Names)
     channels: Names = field(default_factory=Names)

@@ -42,10 +42,25 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
 
 
 class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A tag as announced: its value and since when it has it (event time)."""
+    """A tag as announced.
+
+    Attributes:
+        value: what was announced; False for a tag that was left.
+        since_ms: since when it has it (event time).
+        seq: number of the change that announced it.
+        lag_ms: how long before `since_ms` the event happened that caused it; 0 for a timer.
+        before: (number, time of the cause) of up to three changes before it, latest first.
+    """
 
     value: bool | str
     since_ms: int
+    seq: int = 0
+    lag_ms: int = 0
+    before: list[tuple[int, int]] = []
+
+    def changes(self) -> list[tuple[int, int]]:
+        """(number, time of the cause) of the changes remembered, latest first."""
+        return [(self.seq, self.since_ms - self.lag_ms), *self.before]
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
@@ -62,6 +77,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
         offsets: "topic/partition" -> last applied offset.
         seen: order and service events already counted; `engagement` has its own.
         tags: tag id -> what was announced.
+        left: the same of tags that were left not long ago, for corrections.
     """
 
     version: int = 0
@@ -81,6 +97,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     attributes: Attributes | None = None
     consent: Consent | None = None
     tags: dict[str, Held] = {}
+    left: dict[str, Held] = {}
 
     @property
     def orders(self) -> Orders:

@@ -26,6 +26,7 @@ from models.state import Held, State
 from models.tags import Because, Value
 
 NO_LIMIT_MS = 1 << 62
+CORRECTABLE_MS = 35 * DAY_MS  # how long an announced change is remembered for a correction
 
 
 class Arrival(NamedTuple):
@@ -48,6 +49,7 @@ class Change(NamedTuple):
     """One change of one tag, as decided; `seq` counts a customer's changes from 1 without a gap.
 
     `source` and `offset` name the event that caused it; a timer has source "" and its due instant as offset.
+    `corrects` are the numbers of the changes that it takes back: they were announced in ignorance of it.
     """
 
     seq: int
@@ -59,6 +61,7 @@ class Change(NamedTuple):
     at_ms: int
     source: str
     offset: int
+    corrects: tuple[int, ...] = ()
 
 
 class Step(NamedTuple):
@@ -103,14 +106,14 @@ def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: 
         if isinstance(event, Control):
             if not control(state, event, rules):
                 continue
-        elif not apply(state, event, rules):
+        elif not apply(state, event, rules, max(state.as_of_ms, at_ms, mark_ms if live else 0)):
             repeats += 1
             continue
         now_ms = max(state.as_of_ms, at_ms)
         if live:
             # An overdue wake-up still comes first, at its own instant; otherwise "now" is the mark.
             now_ms = max(now_ms, min(mark_ms, state.wake_at_ms or NO_LIMIT_MS))
-        now = _evaluate(state, now_ms, rules, source, offset, changes)
+        now = _evaluate(state, now_ms, rules, changes, at_ms, source, offset)
         if live and 0 < state.wake_at_ms <= mark_ms:
             now = _live_through(state, mark_ms, rules, changes)
     return Step(changes, repeats, now)
@@ -126,24 +129,44 @@ def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Chang
     now = None
     while 0 < state.wake_at_ms <= until_ms:
         due_ms = state.wake_at_ms
-        now = _evaluate(state, due_ms, rules, "", due_ms, changes)
+        now = _evaluate(state, due_ms, rules, changes, due_ms, "", due_ms)
     return now
 
 
 def _evaluate(
-    state: State, at_ms: int, rules: Rules, source: str, offset: int, changes: list[Change]
+    state: State, at_ms: int, rules: Rules, changes: list[Change], cause_ms: int, source: str, offset: int
 ) -> Standing:
     """Bring tags and the next wake-up to an instant; what differs from the announced becomes a change."""
     now = standing(state, at_ms, rules)
     for tag, old, new in tags.compare(state.tags, now, rules):
-        state.seq += 1
-        if new is None:
-            del state.tags[tag.id]
-        else:
-            state.tags[tag.id] = Held(new, at_ms)
         because = {"consent": "withdrawn"} if now.withdrawn else tag.because(now, rules)
-        changes.append(Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset))
+        corrects = _announce(state, tag.id, new, at_ms, cause_ms)
+        changes.append(
+            Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset, corrects)
+        )
+    for tag_id in [tag_id for tag_id, one in state.left.items() if one.since_ms < at_ms - CORRECTABLE_MS]:
+        del state.left[tag_id]
     state.as_of_ms = at_ms
     state.seen.trim(at_ms // DAY_MS)
     state.wake_at_ms = next_change_ms(state, now, rules)
     return now
+
+
+def _announce(state: State, tag_id: str, new: Value, at_ms: int, cause_ms: int) -> tuple[int, ...]:
+    """Take a new value down; gives the numbers of the announced changes that it corrects.
+
+    Those are the ones whose cause is later than the event that brings it: had it come in time, they would
+    have come otherwise or not at all.
+    """
+    state.seq += 1
+    last = state.tags.pop(tag_id, None) or state.left.pop(tag_id, None)
+    announced = last.changes() if last is not None else []
+    corrects = tuple([seq for seq, caused_ms in announced if caused_ms > cause_ms])
+    before = [
+        (seq, caused_ms)
+        for seq, caused_ms in announced
+        if caused_ms <= cause_ms and caused_ms >= at_ms - CORRECTABLE_MS
+    ][:3]
+    held = Held(False if new is None else new, at_ms, state.seq, at_ms - cause_ms, before)
+    (state.left if new is None else state.tags)[tag_id] = held
+    return corrects

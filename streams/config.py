@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.calendar import Calendar
-from models.normalise import Names, Rates
+from models.normalise import Names, Rates, version
 from models.rules import Rules
 from models.seasons import Holidays
 
@@ -125,6 +125,9 @@ class Config:
         if calendar is None:
             raise ConfigError(f"zone '{self.zone}' is not a known IANA time zone")
         try:
+            rates = Rates(self.rates, self.currency)
+            categories, channels = Names(self.categories), Names(self.channels)
+            has_tables = bool(self.rates or self.categories or self.channels)
             return Rules(
                 calendar=calendar,
                 currency=self.currency,
@@ -134,9 +137,10 @@ class Config:
                 frequency_edges=(f[0], f[1], f[2], f[3]),
                 monetary_edges_minor=(m[0], m[1], m[2], m[3]),
                 high_value_minor=self.high_value_minor,
-                rates=Rates(self.rates, self.currency),
-                categories=Names(self.categories),
-                channels=Names(self.channels),
+                tables=version(rates, categories=categories, channels=channels) if has_tables else "",
+                rates=rates,
+                categories=categories,
+                channels=channels,
                 offline_channels=self.offline_channels,
                 zones=calendar_of,
                 paydays=self.paydays,

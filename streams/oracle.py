@@ -16,7 +16,7 @@ from typing import Any
 
 from streams import oracle_journey, oracle_purchases, oracle_sections
 from streams.oracle_compare import compare
-from streams.oracle_orders import Event, Purchase, Timed, minor_units, money, purchases
+from streams.oracle_orders import Event, Purchase, Timed, minor_units, money, purchases, recent
 from streams.oracle_sections import iso, local
 from streams.oracle_settings import OracleSettings
 
@@ -49,7 +49,7 @@ def recompute(events: Iterable[Event], at_ms: int, *, settings: OracleSettings) 
         settings: currency, zone and thresholds.
 
     Returns:
-        Customer id -> the fields of the public document that this oracle knows; of preferences all shares.
+        Customer id -> the fields of the public document that this oracle knows.
     """
     seen: set[tuple[str, str, str]] = set()
     customers: dict[str, dict[str, list[Timed]]] = {}
@@ -103,7 +103,7 @@ def _speaks(kinds: dict[str, list[Timed]]) -> list[Timed]:
 
 def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings) -> dict[str, Any]:
     clicks, services = kinds["click"], kinds["service"]
-    orders = purchases(kinds["order"], settings)
+    orders, latest = purchases(kinds["order"], settings), recent(kinds["order"], settings)
     times_ms = sorted(one.at_ms for one in orders)
     returned = [timed for timed in services if timed[1].get("action") in ("return", "refund")]
     refunds_minor = sum(money(event, "refund_amount", ts_ms, settings) or 0 for ts_ms, event in returned)
@@ -120,9 +120,9 @@ def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings
         **oracle_sections.engagement(clicks, lambda ts_ms: _age(ts_ms, at_ms, settings.zone)),
         **oracle_sections.service(services, at_ms, len(orders)),
         **oracle_sections.satisfaction(services),
-        **oracle_purchases.preferences(orders, clicks, settings),
+        **oracle_purchases.preferences(orders, latest, clicks, settings),
         **oracle_purchases.habits(orders, zone, settings),
-        **oracle_purchases.promotion(orders, settings),
+        **oracle_purchases.promotion(orders, latest, settings),
         **oracle_journey.journey(times_ms, clicks, services, at_ms, settings),
     }
     out |= oracle_journey.health(out, settings)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _OTHER = "engagement.actions.other"
-_DIMENSIONS = ("channels", "payments", "categories", "brands", "interests")
-_NAMES = 24  # so many names of a dimension are exact
 # Fractions are shown with two, four or six decimals, or kept in millionths of a scale of ten; gaps in full.
 _ROUNDED = {"engagement": 1e-6, "satisfaction": 1.1e-5}
 _ROUNDED |= dict.fromkeys(("preferences", "habits", "promotion", "health"), 1.1e-4)
@@ -25,8 +23,6 @@ def compare(expected: Mapping[str, Any], document: Mapping[str, Any]) -> list[st
     """Differences between an oracle entry and a public profile document, in the oracle's fields only.
 
     Where the document counts actions as `other`, the expected ones that it does not name are taken together.
-    Of a customer with more than 24 names in one dimension of preferences, each share shown may be too small
-    by the share of `other`, and names of less may be missing.
 
     Args:
         expected: one entry of `recompute`.
@@ -35,52 +31,17 @@ def compare(expected: Mapping[str, Any], document: Mapping[str, Any]) -> list[st
     Returns:
         One line a difference, `dotted path: expected != actual`; empty when they agree.
     """
-    bounded = _beyond_bounds(expected, document)
-    expected, document = _trimmed(expected, document)
     tags = {name: tag["value"] for name, tag in document.get("tags", {}).items()}
     wanted, found = dict(_leaves(expected, "")), dict(_leaves({**document, "tags": tags}, ""))
     if _OTHER in found:
         unnamed = [path for path in wanted if path.startswith("engagement.actions.") and path not in found]
         wanted[_OTHER] = wanted.get(_OTHER, 0) + sum(wanted.pop(path) for path in unnamed)
     paths = dict.fromkeys([*wanted, *filter(_SURPLUS.fullmatch, found)])
-    return bounded + [
+    return [
         f"{path}: {wanted.get(path, 'absent')!r} != {found.get(path, 'absent')!r}"
         for path in paths
         if not _same(wanted.get(path), found.get(path), _tolerance(path))
     ]
-
-
-def _trimmed(expected: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
-    """Both with the shares that can be compared one by one; what is only bounded is taken out."""
-    wanted, found = dict(expected.get("preferences", {})), dict(document.get("preferences", {}))
-    for name in _DIMENSIONS:
-        shares = wanted.get(name, {})
-        if len(shares) > _NAMES:
-            wanted.pop(name), found.pop(name, None)
-        elif shares:
-            real = sorted(shares.keys() - {"other"}, key=lambda key: (-shares[key], key))[:5]
-            wanted[name] = {key: shares[key] for key in [*real, *(shares.keys() & {"other"})]}
-    sides = ({**expected, "preferences": wanted}, {**document, "preferences": found})
-    return [{k: v for k, v in side.items() if k != "preferences" or v} for side in sides]
-
-
-def _beyond_bounds(expected: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
-    """Of dimensions with too many names, the shares that are further off than `other` explains."""
-    out = []
-    for name in _DIMENSIONS:
-        shares = expected.get("preferences", {}).get(name, {})
-        if len(shares) <= _NAMES:
-            continue
-        found = document.get("preferences", {}).get(name, {})
-        other, slack = found.get("other", 0.0), 1.1e-4
-        if len(found) != 6:
-            out.append(f"preferences.{name}: {len(shares)} names, of which five and other != {len(found)}")
-        out += [
-            f"preferences.{name}.{key}: {shares.get(key, 0.0)} != {share} up to {share + other}"
-            for key, share in found.items()
-            if key != "other" and not share - slack <= shares.get(key, 0.0) <= share + other + slack
-        ]
-    return out
 
 
 def _leaves(value: Any, path: str) -> Iterable[tuple[str, Any]]:

@@ -71,8 +71,9 @@ def journey(
         step = "order"
     out: dict[str, Any] = {
         "step": step,
-        "since": iso(latest[step]),
     }
+    if step != "order":
+        out["since"] = iso(latest[step])
     steps = {name: iso(ts_ms) for name, ts_ms in latest.items() if name != "order"}
     if steps:
         out["steps"] = steps

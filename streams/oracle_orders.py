@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from xxhash import xxh3_64_intdigest
+
 from streams.oracle_sections import iso
 from streams.oracle_settings import OracleSettings
 
@@ -102,6 +104,19 @@ def _at_home(minor: int, currency: str, ts_ms: int, settings: OracleSettings) ->
         return None
     units = Fraction(minor, _scale(currency)) * exact(rates[max(days)])
     return minor_units(units, settings.currency)
+
+
+def recent(events: Iterable[Timed], settings: OracleSettings) -> list[Purchase]:
+    """Of the customer's latest 32 orders, cancelled ones among them, those that count.
+
+    Of orders at one instant the one with the greater hash of its id is the later one.
+    """
+    first_ms: dict[str, int] = {}
+    for ts_ms, event in events:
+        first_ms[event["order_id"]] = min(ts_ms, first_ms.get(event["order_id"], ts_ms))
+    ranked = sorted(first_ms, key=lambda name: (first_ms[name], xxh3_64_intdigest(name.encode())))
+    latest = set(ranked[-32:])
+    return purchases([timed for timed in events if timed[1]["order_id"] in latest], settings)
 
 
 def purchases(events: Iterable[Timed], settings: OracleSettings) -> list[Purchase]:

@@ -24,13 +24,13 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SEASONS = ("winter", "spring", "summer", "autumn")  # of the northern half, from December on
 
 
-def preferences(orders: list[Purchase], clicks: list[Timed], settings: OracleSettings) -> dict[str, Any]:
-    """Shares of names, recent orders and clicks weighing more; sums by channel."""
-    bought = [(_weight(one.at_ms, settings.zone), one) for one in orders]
-    looked = [
-        (_weight(ts_ms, settings.zone), text(event.get("category"), settings.categories))
-        for ts_ms, event in clicks
-    ]
+def preferences(
+    orders: list[Purchase], latest: list[Purchase], clicks: list[Timed], settings: OracleSettings
+) -> dict[str, Any]:
+    """Shares of names in the latest orders and clicks, newer ones weighing more; sums by channel."""
+    bought = [(_weight(one.at_ms, settings.zone), one) for one in latest]
+    named = [(ts_ms, text(event.get("category"), settings.categories)) for ts_ms, event in clicks]
+    looks = sorted((_day(ts_ms, settings.zone), name) for ts_ms, name in named if name)[-32:]
     out: dict[str, Any] = {
         "channels": _shares((one.channel, weight) for weight, one in bought),
         "payments": _shares(
@@ -40,7 +40,7 @@ def preferences(orders: list[Purchase], clicks: list[Timed], settings: OracleSet
             (name, weight * part) for weight, one in bought for name, part in _parts(one).items()
         ),
         "brands": _shares((name, weight / len(one.brands)) for weight, one in bought for name in one.brands),
-        "interests": _shares((name, weight) for weight, name in looked),
+        "interests": _shares((name, 2.0 ** (day / 90)) for day, name in looks),
         "slices": {
             channel: _slice([one for one in orders if one.channel == channel])
             for channel in {one.channel for one in orders} - {""}
@@ -52,9 +52,12 @@ def preferences(orders: list[Purchase], clicks: list[Timed], settings: OracleSet
     return {"preferences": shown} if shown else {}
 
 
+def _day(ts_ms: int, zone: str) -> int:
+    return (local(ts_ms, zone).date() - date(1970, 1, 1)).days
+
+
 def _weight(ts_ms: int, zone: str) -> float:
-    day = local(ts_ms, zone).date() - date(1970, 1, 1)
-    return float(2.0 ** (day.days / 90))
+    return float(2.0 ** (_day(ts_ms, zone) / 90))
 
 
 def _parts(order: Purchase) -> dict[str, float]:
@@ -69,7 +72,9 @@ def _shares(votes: Iterable[tuple[str, float]]) -> dict[str, float]:
         if name and weight:
             weights[name].append(weight)
     total = fsum(weight for some in weights.values() for weight in some)
-    return {name: round(fsum(some) / total, 4) for name, some in weights.items()}
+    shares = {name: round(fsum(some) / total, 4) for name, some in weights.items()}
+    real = sorted(shares.keys() - {"other"}, key=lambda name: (-shares[name], name))[:5]
+    return {name: shares[name] for name in [*real, *(shares.keys() & {"other"})]}
 
 
 def _slice(orders: list[Purchase]) -> dict[str, Any]:
@@ -183,7 +188,7 @@ def _quantile(ranked: list[int], part: Fraction) -> Fraction:
     return ranked[low] + (place - low) * (ranked[high] - ranked[low])
 
 
-def promotion(orders: list[Purchase], settings: OracleSettings) -> dict[str, Any]:
+def promotion(orders: list[Purchase], latest: list[Purchase], settings: OracleSettings) -> dict[str, Any]:
     """Discounts, coupons, what they do to the size of an order, and how dear the goods are."""
     told = [one for one in orders if one.discount_minor is not None]
     paid = [one.minor for one in orders if one.minor is not None]
@@ -202,7 +207,8 @@ def promotion(orders: list[Purchase], settings: OracleSettings) -> dict[str, Any
         out["discount_ratio"] = round(saved / (saved + spent), 4)
     if len(paid) > 1:
         out["mean_order_minor"] = round(sum(paid) / len(paid), 2)
-    return {"promotion": out | _uplift(both) | _price_percentile(orders, settings)}
+    out |= _uplift(both) | _price_percentile(latest, settings)
+    return {"promotion": out} if out else {}
 
 
 def _uplift(both: list[tuple[int, int]]) -> dict[str, float]:

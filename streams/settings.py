@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 from models.lifecycle import VOCABULARIES
 from streams.config import PREFIX, Config, ConfigError, instant_ms
+from streams.decoding import Decoding
 
 
 def load(
@@ -148,3 +149,4 @@ def _check(config: Config) -> None:
     if config.clock_until:
         instant_ms(config.clock_until)
     config.rules()
+    Decoding(config)

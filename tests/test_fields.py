@@ -27,6 +27,7 @@ from streams.local.synthetic import synthetic
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = Rules(
+    tables="0123abcd",
     zones=calendar_of,
     rates=Rates({"EUR": {"2020-01-01": "1.1"}}, "USD"),
     holidays=Holidays(("12-24..01-06",)),

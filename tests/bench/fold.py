@@ -145,7 +145,7 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
     def counted(states: list[State]) -> None:
         for state, fold in zip(states, done, strict=True):
             for arrival in fold.arrivals:
-                aggregates.apply(state, arrival.event, rules)
+                aggregates.apply(state, arrival.event, rules, arrival.mark_ms)
 
     after = [codec.decode(fold.after) for fold in done]
     standings = [standing(state, state.as_of_ms, rules) for state in after]

@@ -26,13 +26,14 @@ from workload import SEED
 
 from models import aggregates, codec, document, journey, tags
 from models.attributes import Attributes
+from models.baskets import baskets
+from models.channels import Channels
 from models.details import details
 from models.engagement import Engagement
 from models.events import Click, Event, Order, Service, parse
 from models.habits import Habits
 from models.journey import Journey
 from models.orders import CANCELLED, UNKNOWN, Effect, Orders
-from models.preferences import Preferences
 from models.promotion import Promotion
 from models.rules import Rules
 from models.satisfaction import Satisfaction
@@ -72,7 +73,7 @@ def load(households: int, seed: int) -> Input:
         for n, event in enumerate(some):
             if isinstance(event, Order):
                 effects[cid] += join(ledger, event)
-            aggregates.apply(state, event, RULES)
+            aggregates.apply(state, event, RULES, event.ts_ms)
             state.as_of_ms = event.ts_ms
             if n % 10 == 0:
                 states.append(codec.decode(codec.encode(state)))
@@ -111,7 +112,9 @@ def adding(given: Input) -> dict[str, tuple[Callable[[], None], int]]:
         "orders: details": fed(orders, list, lambda _, event: details(event, RULES, None)),
         "orders: ledger": fed(orders, Orders, join),
         "orders: habits": fed(effects, Habits, lambda one, e: one.count(e.sign, e.at_ms, CALENDAR, RULES)),
-        "orders: preferences": fed(effects, Preferences, lambda one, e: one.count(e, ledgers, RULES)),
+        "orders: channels": fed(
+            effects, Channels, lambda one, e: one.count(e, e.details.channel if e.details else "", ledgers)
+        ),
         "orders: promotion": fed(effects, Promotion, lambda one, e: one.count(e)),
         "clicks: engagement": fed(clicks, Engagement, lambda one, event: one.add(event, RULES)),
         "clicks: journey": fed(clicks, Journey, lambda one, event: one.click(event, RULES)),
@@ -142,12 +145,12 @@ def showing(given: Input) -> dict[str, tuple[Callable[[], None], int]]:
         "encode": each(lambda state, _: codec.encode(state)),
         "whole document": each(lambda state, now: document.render(state, "c", now, 0, RULES)),
         "show engagement": each(lambda state, now: state.engagement and state.engagement.show(today(now))),
-        "show journey": each(
-            lambda s, now: journey.show(now.journey, s.journey and s.journey.last_ms, now.last_order_ms)
+        "show journey": each(lambda s, now: journey.show(now.journey, s.journey and s.journey.last_ms)),
+        "baskets, with every order": each(lambda state, _: baskets(state.orders, RULES)),
+        "show what follows from orders": each(lambda state, _: state.purchases.show(RULES)),
+        "show habits": each(
+            lambda state, _: state.purchases.habits and state.purchases.habits.show(state.orders, RULES)
         ),
-        "show preferences": each(lambda state, _: state.purchases.preferences.show(RULES)),
-        "show habits": each(lambda state, _: state.purchases.habits.show(state.orders, RULES)),
-        "show promotion": each(lambda state, _: state.purchases.promotion.show(state.orders, RULES)),
         "show service": each(lambda s, now: s.service and s.service.show(now.at_ms, now.orders)),
         "show satisfaction": each(lambda state, _: state.satisfaction and state.satisfaction.show()),
     }

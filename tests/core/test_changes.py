@@ -85,3 +85,10 @@ def test_another_epoch_customer_or_seq_has_another_id() -> None:
 def test_a_change_is_one_line() -> None:
     wild = render(change(new="a\nb", because={"x": "\n"}), "c\nd", 1, "e", T0)
     assert b"\n" not in wild  # the store keeps the changes of a step as lines
+
+
+def test_a_correction_names_the_changes_that_it_takes_back() -> None:
+    event = rendered(seq=9, old="at_risk", new="active", corrects=(8, 7))
+    assert event["type"] == "profilestream.tag.corrected"
+    assert event["data"]["corrects"] == [change_id("epoch", "c", 8), change_id("epoch", "c", 7)]
+    assert "corrects" not in rendered()["data"]

@@ -62,6 +62,14 @@ def test_the_same_event_thirty_days_later_is_a_repeat_and_changes_no_fact(make: 
     assert facts_at(twice, T0 + 31 * DAY) == facts_at(once, T0 + 31 * DAY)
 
 
+@pytest.mark.parametrize("make", [lambda: order("a", T0, 9), lambda: service(T0, "refund", refund_amount=3)])
+def test_live_a_repeat_of_an_old_event_is_known_thirty_days_after_it_came_in(make: Any) -> None:
+    first, now_ms = make(), T0 + 300 * DAY  # it came in late, and is old already
+    state, _ = fold([first, service(T0 + DAY)], live=True, mark_ms=now_ms)
+    step.on_wake(state, now_ms + 29 * DAY, RULES)
+    assert applied(state, [one(first, 9, mark_ms=now_ms + 30 * DAY)], live=True) == ([], 1)
+
+
 def test_a_repeated_click_is_known_among_the_last_64() -> None:
     first = click(T0)
     state, _ = fold([first, *(click(T0 + n) for n in range(1, 64))])

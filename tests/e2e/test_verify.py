@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from faults.crash_run import within_contract
 
 from models import codec
 from streams import exporter, keys
@@ -37,7 +38,8 @@ def run(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def events(seed: int) -> list[bytes]:
-    made = [orjson.dumps(event) for event in synthetic(seed, 60, 3_000, START_MS, END_MS)]
+    stream = within_contract(synthetic(seed, 60, 3_000, START_MS, END_MS))
+    made = [orjson.dumps(event) for event in stream]
     return [*made[:1_000], REFUSED, *made[1_000:]]
 
 

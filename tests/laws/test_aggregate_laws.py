@@ -38,7 +38,8 @@ class Law(NamedTuple):
 
 def _click(rng: random.Random, at: int, _ids: int) -> dict[str, Any]:
     action = rng.choice(["page_view", "search", "add_to_cart", "hover", "campaign_received"])
-    return click(at, action, **rng.choice([{}, {}, {"dwell_ms": rng.randrange(90_000)}]))
+    category = rng.choice([{}, {"category": rng.choice("abc")}])
+    return click(at, action, **category, **rng.choice([{}, {}, {"dwell_ms": rng.randrange(90_000)}]))
 
 
 def _service(rng: random.Random, at: int, ids: int) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def _show_journey(journey: Journey) -> dict[str, Any]:
     last_order_ms = T0 + SPAN_MS // 2
     out = {}
     for at_ms in (T0 + SPAN_MS, T0 + SPAN_MS + 29 * DAY):
-        out[at_ms] = show_journey(journey.where(at_ms, last_order_ms, RULES), journey.last_ms, last_order_ms)
+        out[at_ms] = show_journey(journey.where(at_ms, last_order_ms, RULES), journey.last_ms)
     return out
 
 
@@ -150,7 +151,11 @@ LAWS = {
     "journey": Law(Journey, _step, _show_journey, _journey, 800),
     "attributes": Law(Attributes, lambda a, e: a.add(e.ts_ms, e.attributes), lambda a: a.show(), _tell, 130),
     "engagement": Law(
-        Engagement, lambda a, e: a.add(e, RULES), lambda a: a.show(TODAY) if a.n else {}, _click, 6_000
+        Engagement,
+        lambda a, e: a.add(e, RULES),
+        lambda a: {**a.show(TODAY), "in": a.interests()} if a.n else {},
+        _click,
+        6_000,
     ),
     "service": Law(Service, lambda a, e: a.add(e, RULES), lambda a: a.show(T0 + SPAN_MS, 4), _service, 1_800),
     "satisfaction": Law(Satisfaction, lambda a, e: a.add(e), lambda a: a.show(), _answer, 500),

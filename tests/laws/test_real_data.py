@@ -1,10 +1,9 @@
-"""Profiles of real customers against the oracle, every field; and how far off bounded shares are."""
+"""Profiles of real customers against the oracle, every field, without broker and store."""
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
-from statistics import mean
 from typing import Any
 
 import orjson
@@ -41,20 +40,11 @@ def profiles(events: Iterable[Event], at_ms: int) -> Iterable[tuple[dict[str, An
 
 
 def test_every_field_of_every_household_is_the_oracles(seed: int) -> None:
-    seen = off = whole = 0
-    errors: list[float] = []
+    whole = 0
     for wanted, doc in profiles(grocery(seed), event_time_ms("2017-10-01T00:00:00Z")):
         assert compare(wanted, doc) == []
         whole += {"habits", "journey", "preferences", "promotion", "health", "engagement"} <= doc.keys()
-        true, shown = wanted["preferences"]["categories"], doc["preferences"]["categories"]
-        best = sorted(true.keys() - {"other"}, key=lambda name: (-true[name], name))[:5]
-        errors += [abs(true[name] - shown[name]) for name in best if name in shown]
-        off += sum(name not in shown for name in best)
-        seen += len(best)
     assert whole > 180
-    # The bound is the share of `other`; this is how much less it is in practice.
-    assert mean(errors) < 0.004
-    assert off / seen < 0.1
 
 
 def test_every_field_of_every_buyer_of_music_is_the_oracles() -> None:
