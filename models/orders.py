@@ -9,7 +9,8 @@ cannot matter:
 
 The customer's latest `LEDGER` orders are remembered one by one; older ones are sealed into totals. What
 is sealed still counts, it can only no longer be cancelled or recognised by its order id. What was bought,
-and how it was paid, is remembered of the latest `DETAILED` (`baskets`). Everything else that is computed
+and how it was paid, is remembered of the latest `REMEMBERED`: of some more than `baskets` looks at, because a
+late word can make an order older, and another one takes its place. Everything else that is computed
 from orders is told what changed: an order comes to count, or ceases to (`Effect`).
 """
 
@@ -25,7 +26,8 @@ from models.details import Details, joined
 from models.packed import brief, pack, unpack
 
 LEDGER = 256  # orders; about 35 bytes each
-DETAILED = 32  # orders; up to 100 bytes more each
+DETAILED = 32  # latest orders in which preferences are looked up
+REMEMBERED = DETAILED + 16  # with what was bought, up to 100 bytes more each
 UNKNOWN = -1  # in place of an amount: the order's amount was never said
 CANCELLED = -2  # in place of an amount: the order does not count
 
@@ -108,8 +110,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
             new_minor, new_said = old_minor, old_said
             if minor != UNKNOWN and (old_minor == UNKNOWN or (said_ms, minor) > (old_said, old_minor)):
                 new_minor, new_said = minor, said_ms
-            if said is not None and i < len(self.key) - DETAILED:
-                said = said.brief()  # perhaps counted already, and no longer known
+            if said is not None and i < len(self.key) - REMEMBERED:
+                said = said.brief()
             new_details = joined(old_details, said)
         if (new_at, new_minor, new_said, new_details) == (old_at, old_minor, old_said, old_details):
             return []
@@ -207,7 +209,7 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         self.minor.insert(i, minor)
         self.said_after_ms.insert(i, said_ms - at_ms)
         self.details.insert(i, None if said is None else pack(said, self.words))
-        if (aged := len(times) - DETAILED) > 0:
+        if (aged := len(times) - REMEMBERED) > 0:
             self._shorten(aged - 1)
             self._shorten(min(i, aged - 1))
         if minor == CANCELLED:

@@ -147,7 +147,6 @@ def _evaluate(
     for tag_id in [tag_id for tag_id, one in state.left.items() if one.since_ms < at_ms - CORRECTABLE_MS]:
         del state.left[tag_id]
     state.as_of_ms = at_ms
-    state.seen.trim(at_ms // DAY_MS)
     state.wake_at_ms = next_change_ms(state, now, rules)
     return now
 
