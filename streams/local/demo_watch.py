@@ -15,14 +15,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as Partition
 from redis.exceptions import RedisError
 
-from models.changes import ENTERED, LEFT
 from streams import exporter, keys
 from streams.config import Config
 from streams.local.demo_feed import Feeder
 from streams.store.contract import StoreError
 from streams.topics import DEAD_LETTER, INPUT_KINDS, TAG_CHANGES
 
-KINDS = {ENTERED: "gained", LEFT: "lost"}  # anything else: changed
 _CAUSES = ("real", "simulated", "time")
 _POPULATION_S = 1.0
 _CARD_S = 0.25
@@ -193,7 +191,7 @@ class Watch:
             lane = self._feeder.lanes[f"{topic}/{data['cause']['partition']}"]
             cause, kind = _CAUSES[lane.simulated[offset]], INPUT_KINDS[topic]
             self.latencies_s.append(now_s - lane.sent_s[offset])
-        what = KINDS.get(event["type"], "changed")
+        what = "gained" if data["old"] is None else "lost" if data["new"] is None else "changed"
         at, customer = data["effective_at"], data["customer_id"]
         self.recent.append(Seen(at, customer, what, data["tag"], data["old"], data["new"], cause, kind))
         self.changes += 1
