@@ -19,7 +19,8 @@ from models.rules import Rules
 class Purchases(msgspec.Struct, array_like=True, gc=False):
     """The aggregate of order events.
 
-    What nothing was counted in yet is None: most customers have little, and making it costs time.
+    What nothing was counted in yet is None: most customers have little, and making it costs time. `baskets`
+    is None until `settle`.
     """
 
     orders: Orders = msgspec.field(default_factory=Orders)
@@ -43,7 +44,12 @@ class Purchases(msgspec.Struct, array_like=True, gc=False):
             said = details(event, rules, foreign)
         effects = self.orders.join(event.order_hash, event.ts_ms, minor, said, rules.calendar)
         self._count(effects, local, rules)
-        self.baskets = baskets(self.orders, rules)  # also where a cancelled order takes the place of another
+        self.baskets = None  # also where a cancelled order only takes the place of another
+
+    def settle(self, rules: Rules) -> None:
+        """Look the preferences up where an order event has come in: once for all events of a batch."""
+        if self.baskets is None and self.orders.key:
+            self.baskets = baskets(self.orders, rules)
 
     def rezone(self, old: Calendar, new: Calendar, rules: Rules) -> None:
         """The customer is known to live by another clock: count the remembered orders' habits by it."""
@@ -64,7 +70,7 @@ class Purchases(msgspec.Struct, array_like=True, gc=False):
             (self.foreign or Foreign()).merged(other.foreign or Foreign()),
         )
         out._count(effects, local, rules)
-        out.baskets = baskets(orders, rules)
+        out.settle(rules)
         return out
 
     def show(self, rules: Rules) -> dict[str, Any]:

@@ -116,6 +116,7 @@ def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: 
         now = _evaluate(state, now_ms, rules, changes, at_ms, source, offset)
         if live and 0 < state.wake_at_ms <= mark_ms:
             now = _live_through(state, mark_ms, rules, changes)
+    state.purchases.settle(rules)
     return Step(changes, repeats, now)
 
 
@@ -144,11 +145,16 @@ def _evaluate(
         changes.append(
             Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset, corrects)
         )
-    for tag_id in [tag_id for tag_id, one in state.left.items() if one.since_ms < at_ms - CORRECTABLE_MS]:
-        del state.left[tag_id]
+    if state.left:
+        _forget_left(state, at_ms - CORRECTABLE_MS)
     state.as_of_ms = at_ms
     state.wake_at_ms = next_change_ms(state, now, rules)
     return now
+
+
+def _forget_left(state: State, before_ms: int) -> None:
+    for tag_id in [tag_id for tag_id, one in state.left.items() if one.since_ms < before_ms]:
+        del state.left[tag_id]
 
 
 def _announce(state: State, tag_id: str, new: Value, at_ms: int, cause_ms: int) -> tuple[int, ...]:

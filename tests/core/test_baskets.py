@@ -17,6 +17,7 @@ def folded(events: list[dict[str, Any]]) -> Purchases:
         one = parsed(event)
         assert isinstance(one, Order)
         out.add(one, RULES.calendar, RULES)
+    out.settle(RULES)
     return out
 
 

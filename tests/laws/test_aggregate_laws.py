@@ -125,6 +125,8 @@ def _join(orders: Orders, event: Event) -> None:
 
 
 def _show_purchases(purchases: Purchases) -> dict[str, Any]:
+    purchases = msgspec.msgpack.decode(msgspec.msgpack.encode(purchases), type=Purchases)
+    purchases.settle(RULES)
     out = purchases.show(RULES) | _show_orders(purchases.orders)
     return out | {"foreign": purchases.foreign.show() if purchases.foreign else {}}
 
