@@ -142,6 +142,14 @@ class Times:
         at = self._at(text)
         return (f"{at:%Y-%m-%d %H:%M %Z}" if zone else f"{at:%Y-%m-%d %H:%M}") if at else ""
 
+    def exact(self, text: str) -> str:
+        """Such as 2026-12-03 09:14:05.250; the offset after it where clocks show that time twice."""
+        at = self._at(text)
+        if at is None:
+            return ""
+        is_twice = at.utcoffset() != at.replace(fold=1 - at.fold).utcoffset()
+        return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}{f'{at: %z}' if is_twice else ''}"
+
     def ago(self, text: str) -> str:
         """Such as "12 days ago", "just now", "in 3 hours"."""
         at, span = self._at(text), self.span(text)

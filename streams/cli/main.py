@@ -10,7 +10,7 @@ from streams.cli.doctor import doctor
 from streams.cli.fields import fields
 from streams.cli.lag import lag
 from streams.cli.options import Context
-from streams.cli.read import export, get, tail
+from streams.cli.read import explain, export, get, tail
 from streams.cli.replay import replay
 from streams.cli.topics import topics
 from streams.cli.verify import verify
@@ -32,5 +32,5 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (demo, worker, replay, get, tail, lag, export, verify, fields, topics, doctor, bench):
+for command in (demo, worker, replay, get, explain, tail, lag, export, verify, fields, topics, doctor, bench):
     cli.add_command(command)

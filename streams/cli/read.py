@@ -1,4 +1,4 @@
-"""`profilestream get`, `export` and `tail`: what readers of the product would read."""
+"""`profilestream get`, `explain`, `export` and `tail`: what readers of the product would read."""
 
 import csv
 import io
@@ -16,9 +16,11 @@ from kafka.errors import KafkaError
 from rich.console import Console
 
 from streams import exporter, keys
+from streams.cli import why
 from streams.cli.options import Context, pass_context
 from streams.cli.person import person
-from streams.config import instant_ms
+from streams.config import Config, instant_ms
+from streams.screen import plain
 from streams.store.contract import Unavailable
 from streams.topics import TAG_CHANGES
 
@@ -32,21 +34,56 @@ _PIPE_WIDTH = 100  # columns where there is no terminal
 def get(context: Context, customer_id: str, as_json: bool) -> None:
     """Print the profile of CUSTOMER_ID on one screen, read the way any client reads it: one HGET."""
     config = context.config()
-    client = exporter.connect(config.redis_url, config.buckets)
-    doc = client.hget(keys.profile(keys.bucket(customer_id, config.buckets), customer_id), keys.DOC)
-    if doc is None:
-        raise click.ClickException(f"customer '{customer_id}' is not known")
+    doc = _stored(config, customer_id)
     if as_json:
         click.echo(doc)
         return
     config.rules()  # refuses a zone that is none
+    _show_what_it_can()
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode shows what it can
     now_ms = int(time.time() * 1000)
     console.print(person(orjson.loads(doc), now_ms, console.width, ZoneInfo(config.zone)))
+
+
+@click.command()
+@click.argument("customer_id", metavar="CUSTOMER")
+@click.argument("tag", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print what the document says, as an array.")
+@pass_context
+def explain(context: Context, customer_id: str, tag: str | None, as_json: bool) -> None:
+    """Say why CUSTOMER holds a tag, or each of them: since when, by which rule, and until when."""
+    config = context.config()
+    doc = orjson.loads(_stored(config, customer_id))
+    known = why.known(doc)
+    if tag is not None and tag not in known:
+        names = ", ".join(map(plain, known))
+        raise click.ClickException(f"tag '{plain(tag)}' is not known; there are {names}")
+    if as_json:
+        click.echo(orjson.dumps(why.entries(doc, tag)))
+        return
+    rules = config.rules()
+    _show_what_it_can()
+    now_ms = int(time.time() * 1000)
+    click.echo("\n".join(why.explain(doc, now_ms, rules, ZoneInfo(config.zone), tag)))
+
+
+def _stored(config: Config, customer_id: str) -> bytes:
+    """The document as any client reads it."""
+    client = exporter.connect(config.redis_url, config.buckets)
+    doc: bytes | None = client.hget(
+        keys.profile(keys.bucket(customer_id, config.buckets), customer_id), keys.DOC
+    )
+    if doc is None:
+        raise click.ClickException(f"customer '{customer_id}' is not known")
+    return doc
+
+
+def _show_what_it_can() -> None:
+    """On an output without Unicode."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 @click.command()
