@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 from parts import (
     INSTALL,
     ApacheKafka,
@@ -34,6 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # A shell starts background jobs with SIGINT ignored, and programs under test inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says how busy the machine is. (With CI=true Hypothesis knows that itself.)
+    if not os.environ.get("CI"):
+        settings.register_profile("unhurried", deadline=None)
+        settings.load_profile("unhurried")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
