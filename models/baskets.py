@@ -1,7 +1,7 @@
 """Baskets: what a customer buys, of which brands, where and how it is paid, out of the latest orders.
 
-Looked up afresh in the ledger whenever an order comes to count or ceases to, so the result is exact and
-does not depend on the order of arrival; in between it is remembered.
+Looked up afresh in the ledger once for every batch with order events, so the result is exact and does not
+depend on the order of arrival; in between it is remembered.
 """
 
 import msgspec
@@ -15,7 +15,7 @@ Weights = dict[Word, float]
 
 
 class Baskets(msgspec.Struct, array_like=True, gc=False):
-    """Of the orders that count among the latest `DETAILED`, which cancelled ones take part in counting off.
+    """Of the latest `DETAILED` orders those that count: a cancelled one says nothing but holds its place.
 
     Attributes:
         shares: channels, payments, categories, brands -> name -> share.

@@ -11,7 +11,6 @@ import orjson
 from models import health, journey
 from models.calendar import iso
 from models.days import WINDOWS
-from models.engagement import WINDOWS as CLICK_WINDOWS
 from models.rules import DAY_MS, Rules
 from models.standing import Standing
 from models.state import State
@@ -64,7 +63,7 @@ def document(state: State, customer_id: str, now: Standing, updated_ms: int, rul
         doc["service"] = state.service.show(now.at_ms, now.orders)
     if state.satisfaction is not None and (said := state.satisfaction.show()):
         doc["satisfaction"] = said
-    if (well := _health(state, now, bought, today, rules)) is not None:
+    if (well := _health(doc, state, now, rules)) is not None:
         doc["health"] = well.show()
     if state.attributes is not None and (attributes := state.attributes.show()):
         doc["attributes"] = attributes
@@ -83,16 +82,17 @@ def _behaviour(doc: dict[str, Any], state: State, now: Standing, today: int, rul
         doc.setdefault("preferences", {})["interests"] = interests
 
 
-def _health(
-    state: State, now: Standing, bought: list[tuple[int, int]], today: int, rules: Rules
-) -> health.Health | None:
-    clicks = None
-    if state.engagement is not None:
-        (_, _), (month, _), (quarter, _) = state.engagement.days.windows(today, CLICK_WINDOWS)
-        clicks = month, quarter
-    orders_90d, orders_365d = bought[2][0], bought[3][0]
+def _health(doc: dict[str, Any], state: State, now: Standing, rules: Rules) -> health.Health | None:
+    """Health, of what the document says already."""
+    bought = doc["rfm"]["windows"]
+    looked = doc["engagement"]["windows"] if "engagement" in doc else None
     known = health.components(
-        now.r, now.orders, orders_90d, orders_365d, clicks, state.satisfaction, state.service
+        now.r,
+        now.orders,
+        (bought["90d"]["orders"], bought["365d"]["orders"]),
+        (looked["30d"]["clicks"], looked["90d"]["clicks"]) if looked else None,
+        state.satisfaction,
+        doc.get("service"),
     )
     return health.health(known, rules)
 

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 
 from models.rules import Rules
 from models.satisfaction import Satisfaction
-from models.service import Service
 
 COMPONENTS = ("recency", "frequency", "engagement", "satisfaction", "service")
 Band = Literal["healthy", "sub_healthy", "unhealthy"]
@@ -45,36 +44,34 @@ def health(known: dict[str, float], rules: Rules) -> Health | None:
 def components(
     r: int,
     orders: int,
-    orders_90d: int,
-    orders_365d: int,
+    bought: tuple[int, int],
     clicks: tuple[int, int] | None,
     satisfaction: Satisfaction | None,
-    service: Service | None,
+    service: dict[str, Any] | None,
 ) -> dict[str, float]:
     """The known components.
 
     Args:
         r: recency score 1..5, 0 = no order.
         orders: orders that count.
-        orders_90d: of them within 90 calendar days.
-        orders_365d: of them within 365.
+        bought: of them within 90 and 365 calendar days.
         clicks: clicks within 30 and 90 days; None = never one.
         satisfaction: what was said.
-        service: contacts.
+        service: the section of the document.
     """
     out: dict[str, float] = {}
     if r:
         out["recency"] = (r - 1) / 4
         # As often as the year's mean, or more, is full health.
-        out["frequency"] = min(1.0, orders_90d * 4 / orders_365d) if orders_365d else 0.0
+        out["frequency"] = min(1.0, bought[0] * 4 / bought[1]) if bought[1] else 0.0
     if clicks is not None:
         out["engagement"] = min(1.0, clicks[0] * 3 / clicks[1]) if clicks[1] else 0.0
     if satisfaction is not None:
         said = [one.last for one in (satisfaction.csat, satisfaction.nps, satisfaction.sentiment) if one.n]
         if said:
             out["satisfaction"] = sum(said) / len(said)
-    if service is not None and service.contacts:
-        complaints = min(1.0, service.complaints / max(1, orders))
-        burden = 0.4 * len(service.tickets.open()) + 0.1 * service.repeats() + 0.2 * complaints
+    if service is not None and service["contacts"]:
+        complaints = min(1.0, service["complaints"] / max(1, orders))
+        burden = 0.4 * service["open_tickets"] + 0.1 * service["repeat_contacts"] + 0.2 * complaints
         out["service"] = max(0.0, 1.0 - burden)
     return out

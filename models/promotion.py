@@ -1,6 +1,6 @@
 """Promotion: does a customer buy when there is a discount, and more then.
 
-Exact sums over orders that count; `rounded` to 4 decimals where a ratio is shown.
+Exact sums over orders that count; ratios are shown with 4 decimals.
 """
 
 from typing import Any

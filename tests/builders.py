@@ -118,3 +118,13 @@ def facts_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any]:
 def told(changes: Sequence[Change]) -> list[tuple[str, Any, Any, int]]:
     """Tag, old value, new value and instant of each change."""
     return [(change.tag, change.old, change.new, change.at_ms) for change in changes]
+
+
+class OneCustomer:
+    """A client that knows one document."""
+
+    def __init__(self, doc: bytes) -> None:
+        self._doc = doc
+
+    def hget(self, key: str, field: str) -> bytes | None:
+        return self._doc if ":c" in str(key) else None

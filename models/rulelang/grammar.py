@@ -3,7 +3,7 @@
 from functools import cache
 
 from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from models.rulelang.errors import RuleError, either, quoted
 
@@ -100,8 +100,6 @@ def tree_of(text: str) -> Tree[Token]:
         hint = f": write {token.lower()}" if token.lower() in {"and", "or", "not", "in"} - {token} else ""
         message = f"expected {_expected(error)}, found {quoted(token)}{hint}"
         raise RuleError(message, error.line, error.column) from None
-    except UnexpectedInput as error:  # pragma: no cover - LALR raises no other
-        raise RuleError("this is no expression", max(error.line, 1), max(error.column, 1)) from None
 
 
 def _foreign(char: str) -> str:

@@ -1,4 +1,4 @@
-"""A late event takes back what was announced without it; a consumer that obeys ends where the truth is."""
+"""A late event takes back what was announced without it."""
 
 import random
 from typing import Any
@@ -63,8 +63,7 @@ def test_a_tag_left_long_ago_is_forgotten_and_entered_anew() -> None:
     assert state.left == {}
 
 
-def test_a_consumer_that_drops_what_is_corrected_keeps_no_false_alarm(seed: int) -> None:
-    """Of changes not taken back, none about a tag is later than an event that changed the tag afterwards."""
+def test_a_correction_names_earlier_changes_of_its_own_tag(seed: int) -> None:
     rng = random.Random(seed)
     taken = 0
     for _ in range(200):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
-from builders import DAY, HOUR, RULES, T0, click, control, document_at, fold, order, service
+from builders import DAY, HOUR, RULES, T0, OneCustomer, click, control, document_at, fold, order, service
 from click.testing import CliRunner
 
 from models.calendar import iso
@@ -373,16 +373,6 @@ def test_a_field_of_another_kind_breaks_nothing(odd: Any) -> None:
 
 
 # -- the command -------------------------------------------------------------------------------------------
-
-
-class OneCustomer:
-    """A client that knows one document."""
-
-    def __init__(self, doc: bytes) -> None:
-        self._doc = doc
-
-    def hget(self, key: str, field: str) -> bytes | None:
-        return self._doc if ":c" in str(key) else None
 
 
 @pytest.fixture
