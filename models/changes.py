@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from models.calendar import iso
-from models.step import Change
+from models.step import CATALOGUE, Change
 
 SOURCE = "profilestream"
 ENTERED, LEFT, CHANGED = "profilestream.tag.entered", "profilestream.tag.left", "profilestream.tag.changed"
@@ -34,7 +34,9 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
     """
     seq, tag, rule_version, old, new, because, at_ms, source, offset, corrects = change
     cause: dict[str, Any]
-    if source:
+    if source == CATALOGUE:
+        cause = {"catalogue": offset}
+    elif source:
         topic, _, partition = source.partition("/")
         cause = {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": offset}
     else:

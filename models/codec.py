@@ -8,7 +8,7 @@ import msgspec
 
 from models.state import State
 
-SCHEMA = 4
+SCHEMA = 5
 _PREFIX = bytes((SCHEMA,))
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)

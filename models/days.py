@@ -77,6 +77,24 @@ class Days(msgspec.Struct, array_like=True, gc=False):
             out.append((n, minor))
         return out
 
+    def falls(self, width: int, below: float, *, money: bool) -> int | None:
+        """The day from which a window of `width` days holds less than `below` if nothing is added.
+
+        Args:
+            width: of the window.
+            below: how many, or how much money, above 0; the window holds as much now.
+            money: count money.
+
+        Returns:
+            None where it never does.
+        """
+        sums, left = (self.minor if money else self.n), below
+        for i in range(len(self.day) - 1, -1, -1):  # the newest days stay longest
+            left -= sums[i]
+            if left <= 0:
+                return self.day[i] + width if below > 0 else None
+        return None
+
     def next_change(self, today: int, widths: tuple[int, ...]) -> int | None:
         """The first day after today on which a window's content changes if nothing is added."""
         days = self.day

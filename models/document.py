@@ -8,132 +8,87 @@ from typing import Any
 
 import orjson
 
-from models import health, journey
 from models.calendar import iso
-from models.days import WINDOWS
-from models.rules import DAY_MS, Rules
-from models.standing import Standing
-from models.state import State
-from models.tags import TAGS
+from models.rulelang import NEVER
+from models.state import BY_CATALOGUE, BY_TIMER, Held, State
+from models.view import View
 
 SCHEMA = 1
-_ORDER_NAMES = tuple(f"{width}d" for width in WINDOWS)
+# Sections in the order of the document, absent where there is nothing to say.
+_SECTIONS = ("engagement", "journey", "preferences", "habits", "promotion", "service", "satisfaction",
+             "health", "attributes")  # fmt: skip
 
 
-def render(state: State, customer_id: str, now: Standing, updated_ms: int, rules: Rules) -> bytes:
+def render(view: View, customer_id: str, updated_ms: int) -> bytes:
     """JSON bytes of the profile as of an instant.
 
     Args:
-        state: what is remembered.
+        view: the customer at an instant which is not earlier than `state.as_of_ms` and before
+            `state.wake_at_ms`.
         customer_id: whose it is.
-        now: where the customer stands at the instant of evaluation, which is not earlier than
-            `state.as_of_ms` and before `state.wake_at_ms`.
         updated_ms: when this document was made, wall clock.
-        rules: thresholds.
     """
-    return orjson.dumps(document(state, customer_id, now, updated_ms, rules))
+    return orjson.dumps(document(view, customer_id, updated_ms))
 
 
-def document(state: State, customer_id: str, now: Standing, updated_ms: int, rules: Rules) -> dict[str, Any]:
+def document(view: View, customer_id: str, updated_ms: int) -> dict[str, Any]:
     """The document as plain data; see `render`."""
+    state, rules = view.state, view.rules
     doc: dict[str, Any] = {
         "customer_id": customer_id,
         "schema": SCHEMA,
         "version": state.version,
-        "as_of": iso(now.at_ms),
+        "as_of": iso(view.at_ms),
         "updated_at": iso(updated_ms),
     }
     if rules.tables:
         doc["normalisation"] = rules.tables
     if state.consent is not None:
         doc["consent"] = state.consent.show()
-        if now.withdrawn:
+        if state.withdrawn:
             return doc | {"tags": {}}
     if state.first_seen_ms:
         doc["first_seen_at"], doc["last_seen_at"] = iso(state.first_seen_ms), iso(state.last_seen_ms)
-    today = rules.calendar.day(now.at_ms)
-    bought = state.orders.days.windows(today, WINDOWS)
-    doc["rfm"] = _rfm(state, now, bought, rules)
-    doc["lifecycle"] = {"stage": now.stage}
+        if state.last_active_ms:
+            doc["last_active_at"] = iso(state.last_active_ms)
+    doc["rfm"] = view.section("rfm")
+    doc["lifecycle"] = {"stage": view.now.stage}
     if "lifecycle" in state.tags:
         doc["lifecycle"]["since"] = iso(state.tags["lifecycle"].since_ms)
-    doc["tags"] = _tags(state, now, rules)
-    _behaviour(doc, state, now, today, rules)
-    if state.service is not None:
-        doc["service"] = state.service.show(now.at_ms, now.orders)
-    if state.satisfaction is not None and (said := state.satisfaction.show()):
-        doc["satisfaction"] = said
-    if (well := _health(doc, state, now, rules)) is not None:
-        doc["health"] = well.show()
-    if state.attributes is not None and (attributes := state.attributes.show()):
-        doc["attributes"] = attributes
+    doc["tags"] = _tags(view)
+    for name in _SECTIONS:
+        if section := view.section(name):
+            doc[name] = section
     return doc
 
 
-def _behaviour(doc: dict[str, Any], state: State, now: Standing, today: int, rules: Rules) -> None:
-    """Sections on what the customer does: visits, journey, and all that follows from orders."""
-    if state.engagement is not None:
-        doc["engagement"] = state.engagement.show(today)
-    steps = state.journey.last_ms if state.journey is not None else None
-    if way := journey.show(now.journey, steps):
-        doc["journey"] = way
-    doc.update(state.purchases.show(rules))
-    if state.engagement is not None and (interests := state.engagement.interests()):
-        doc.setdefault("preferences", {})["interests"] = interests
-
-
-def _health(doc: dict[str, Any], state: State, now: Standing, rules: Rules) -> health.Health | None:
-    """Health, of what the document says already."""
-    bought = doc["rfm"]["windows"]
-    looked = doc["engagement"]["windows"] if "engagement" in doc else None
-    known = health.components(
-        now.r,
-        now.orders,
-        (bought["90d"]["orders"], bought["365d"]["orders"]),
-        (looked["30d"]["clicks"], looked["90d"]["clicks"]) if looked else None,
-        state.satisfaction,
-        doc.get("service"),
-    )
-    return health.health(known, rules)
-
-
-def _rfm(state: State, now: Standing, bought: list[tuple[int, int]], rules: Rules) -> dict[str, Any]:
-    orders = state.orders
-    out: dict[str, Any] = {
-        "frequency": now.orders,
-        "monetary_minor": now.total_minor,
-        "orders_without_amount": orders.unknown,
-        "refunds_minor": now.total_minor - now.net_minor,
-        "net_minor": now.net_minor,
-        "currency": rules.currency,
-    }
-    if state.purchases.foreign is not None and (foreign := state.purchases.foreign.show()):
-        out["foreign"] = foreign
-    windows = zip(_ORDER_NAMES, bought, strict=True)
-    out["windows"] = {name: {"orders": n, "monetary_minor": minor} for name, (n, minor) in windows}
-    if now.orders:
-        out["first_order_at"] = iso(orders.first_ms())
-        out["last_order_at"] = iso(now.last_order_ms)
-        out["recency_days"] = (now.at_ms - now.last_order_ms) / DAY_MS
-        out["r"], out["f"], out["m"] = now.r, now.f, now.m
-        out["segment"] = now.segment
-    return out
-
-
-def _tags(state: State, now: Standing, rules: Rules) -> dict[str, Any]:
-    out = {}
-    for tag in TAGS:
+def _tags(view: View) -> dict[str, Any]:
+    state, judged = view.state, view.judged
+    out: dict[str, Any] = {}
+    if not state.tags:
+        return out
+    for tag in view.rules.catalogue.asked(state):
         held = state.tags.get(tag.id)
         if held is None:
             continue
-        entry: dict[str, Any] = {
+        entry = out[tag.id] = {
             "value": held.value,
             "since": iso(held.since_ms),
             "rule": tag.rule,
-            "because": tag.because(now, rules),
+            "because": tag.because(view, held),
+            "cause": cause(state, held),
         }
-        until_ms = tag.until_ms(now, rules)
-        if until_ms:
+        until_ms = tag.until_ms(view, held, spent=False, judged=judged.get(tag.id))
+        if until_ms != NEVER:
             entry["until"] = iso(until_ms)
-        out[tag.id] = entry
     return out
+
+
+def cause(state: State, held: Held) -> dict[str, Any]:
+    """What announced a tag: an event by its place in Kafka, a timer by its instant, or a catalogue."""
+    if held.source == BY_TIMER:
+        return {"timer": iso(held.since_ms)}
+    if held.source == BY_CATALOGUE:
+        return {"catalogue": held.offset}
+    topic, _, partition = list(state.offsets)[held.source - 1].partition("/")
+    return {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": held.offset}

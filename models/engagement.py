@@ -4,7 +4,7 @@ Counts by calendar day give both the windows and the decayed activity, so all of
 order of arrival.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from typing import Any
 
 import msgspec
@@ -29,6 +29,10 @@ campaign_received campaign_click coupon_redeemed signup login
 """
 ACTIONS = frozenset(_KNOWN.split())
 OTHER_ACTION = "other"
+# Stored numbers of actions: a new one goes to the end of `_KNOWN`, which has room for two more.
+_CODES = {action: code for code, action in enumerate(_KNOWN.split())} | {OTHER_ACTION: 15}
+RECENT = 64  # clicks with their instants, 9 bytes each
+RECENT_MS = 48 * 3_600_000
 PAGE_ACTIONS = frozenset(("page_view", "product_view", "list_view"))
 DWELL_MOST_MS = 6 * 3_600_000  # a page left open overnight was not read for a night
 
@@ -47,6 +51,9 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
         sessions: visits.
         looks: (day, category) of the latest `LOOKS` clicks on something of a category, ascending.
         seen: identities of the latest `SEEN_MOST` clicks, oldest first.
+        latest_ms: action -> time of its latest click.
+        recent: 16 x time + number of the action, ascending, of the latest `RECENT` clicks that lie within
+            `RECENT_MS` of the newest.
     """
 
     n: int = 0
@@ -59,6 +66,8 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
     sessions: Sessions = msgspec.field(default_factory=Sessions)
     looks: list[tuple[int, str]] = []
     seen: list[int] = []
+    latest_ms: dict[str, int] = {}
+    recent: list[int] = []
 
     def add(self, event: Click, rules: Rules) -> bool:
         """Count a click; False where it is a repeat."""
@@ -69,6 +78,9 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
         self.last_ms = max(self.last_ms, at_ms)
         action = event.action if event.action in ACTIONS else OTHER_ACTION
         self.actions[action] = self.actions.get(action, 0) + 1
+        self.latest_ms[action] = max(at_ms, self.latest_ms.get(action, 0))
+        insort(self.recent, at_ms * 16 + _CODES[action])
+        self._trim_recent()
         self.pages += action in PAGE_ACTIONS
         if event.dwell_ms is not None and event.dwell_ms >= 0:
             self.dwell_ms += min(int(event.dwell_ms), DWELL_MOST_MS)
@@ -89,19 +101,31 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
         days = self.days.merged(other.days)
         if days.day:
             days.trim(days.day[-1], WINDOWS[-1])
-        names = self.actions.keys() | other.actions.keys()
-        return Engagement(
+        names = sorted(self.actions.keys() | other.actions.keys())
+        mine, theirs = self.latest_ms, other.latest_ms
+        out = Engagement(
             self.n + other.n,
             max(self.last_ms, other.last_ms),
             self.pages + other.pages,
             self.dwell_ms + other.dwell_ms,
             self.dwelt + other.dwelt,
-            {name: self.actions.get(name, 0) + other.actions.get(name, 0) for name in sorted(names)},
+            {name: self.actions.get(name, 0) + other.actions.get(name, 0) for name in names},
             days,
             self.sessions.merged(other.sessions),
             sorted([*self.looks, *other.looks])[-LOOKS:],
             (self.seen + other.seen)[-SEEN_MOST:],
+            {name: max(mine.get(name, 0), theirs.get(name, 0)) for name in names},
+            sorted([*self.recent, *other.recent]),
         )
+        out._trim_recent()
+        return out
+
+    def times(self, action: str | None) -> list[int]:
+        """When the recent clicks of an action, None = of any, happened, ascending, epoch ms."""
+        if action is None:
+            return [one >> 4 for one in self.recent]
+        code = _CODES[action]
+        return [one >> 4 for one in self.recent if one & 15 == code]
 
     def activity(self, today: int) -> float:
         """Clicks of the last 90 days, each halved every `HALF_LIFE_DAYS` calendar days."""
@@ -124,6 +148,7 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
             "activity": round(self.activity(today), 6),
             "last_click_at": iso(self.last_ms),
             "actions": dict(sorted(self.actions.items())),
+            "latest": {action: iso(at_ms) for action, at_ms in sorted(self.latest_ms.items())},
         }
         if self.dwelt:
             out["dwell_ms"] = self.dwell_ms
@@ -131,3 +156,11 @@ class Engagement(msgspec.Struct, array_like=True, gc=False):
         windows = zip(_WINDOW_NAMES, self.days.windows(today, WINDOWS), strict=True)
         out["windows"] = {name: {"clicks": n} for name, (n, _) in windows}
         return out
+
+    def _trim_recent(self) -> None:
+        recent = self.recent
+        if recent:
+            oldest = ((recent[-1] >> 4) - RECENT_MS) << 4
+            drop = max(0, len(recent) - RECENT, bisect_left(recent, oldest))
+            if drop:
+                del recent[:drop]

@@ -8,7 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 from models.rules import Rules
 from models.satisfaction import Satisfaction
+from models.service import Service
 
+# Widths of the windows, in days, of orders and of clicks whose days make health change by time alone.
+MOVED_BY = (90, 365), (30, 90)
 COMPONENTS = ("recency", "frequency", "engagement", "satisfaction", "service")
 Band = Literal["healthy", "sub_healthy", "unhealthy"]
 
@@ -47,7 +50,7 @@ def components(
     bought: tuple[int, int],
     clicks: tuple[int, int] | None,
     satisfaction: Satisfaction | None,
-    service: dict[str, Any] | None,
+    service: Service | None,
 ) -> dict[str, float]:
     """The known components.
 
@@ -57,7 +60,7 @@ def components(
         bought: of them within 90 and 365 calendar days.
         clicks: clicks within 30 and 90 days; None = never one.
         satisfaction: what was said.
-        service: the section of the document.
+        service: tickets and contacts.
     """
     out: dict[str, float] = {}
     if r:
@@ -70,8 +73,8 @@ def components(
         said = [one.last for one in (satisfaction.csat, satisfaction.nps, satisfaction.sentiment) if one.n]
         if said:
             out["satisfaction"] = sum(said) / len(said)
-    if service is not None and service["contacts"]:
-        complaints = min(1.0, service["complaints"] / max(1, orders))
-        burden = 0.4 * service["open_tickets"] + 0.1 * service["repeat_contacts"] + 0.2 * complaints
+    if service is not None and service.contacts:
+        complaints = min(1.0, service.complaints / max(1, orders))
+        burden = 0.4 * len(service.tickets.open()) + 0.1 * service.repeats() + 0.2 * complaints
         out["service"] = max(0.0, 1.0 - burden)
     return out

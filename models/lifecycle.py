@@ -77,6 +77,14 @@ VOCABULARIES = {
 }
 
 
+def threshold_days(name: str, rules: Rules) -> int:
+    """The days of silence that made a stage, or, of one that silence did not make, that end it first."""
+    silence = VOCABULARIES[rules.lifecycle].silence
+    threshold = next((threshold for threshold, stage in silence if stage == name), silence[0][0])
+    days: int = getattr(rules, threshold)
+    return days
+
+
 def stage(at_ms: int, orders: int, last_order_ms: int, last_gap_ms: int, rules: Rules) -> tuple[str, int]:
     """Stage at an instant, and the instant at which it changes if nothing happens.
 

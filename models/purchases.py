@@ -73,21 +73,18 @@ class Purchases(msgspec.Struct, array_like=True, gc=False):
         out.settle(rules)
         return out
 
-    def show(self, rules: Rules) -> dict[str, Any]:
-        """The sections `preferences`, `habits` and `promotion` of the document, where there is something."""
-        out = {}
-        liked: dict[str, Any] = self.baskets.shares.copy() if self.baskets is not None else {}
+    def preferences(self, rules: Rules) -> dict[str, Any]:
+        """What orders say of the section `preferences` of the document; `settle` first."""
+        out: dict[str, Any] = self.baskets.shares.copy() if self.baskets is not None else {}
         if self.channels is not None and self.channels.slices:
-            liked |= self.channels.show(rules)
-        if liked:
-            out["preferences"] = liked
-        if self.habits is not None and (usual := self.habits.show(self.orders, rules)):
-            out["habits"] = usual
-        spent = (self.promotion or _NO_PROMOTION).show(self.orders)
+            out |= self.channels.show(rules)
+        return out
+
+    def spending(self) -> dict[str, Any]:
+        """The section `promotion` of the document; `settle` first where there are reference prices."""
+        out = (self.promotion or _NO_PROMOTION).show(self.orders)
         if self.baskets is not None and self.baskets.price_percentile is not None:
-            spent["price_percentile"] = self.baskets.price_percentile
-        if spent:
-            out["promotion"] = spent
+            out["price_percentile"] = self.baskets.price_percentile
         return out
 
     def known_habits(self, local: Calendar, rules: Rules) -> Habits:

@@ -59,6 +59,7 @@ CAPABILITIES = {
     16: Capability("Purchases by month, quarter, year"),
     17: Capability("Quantitative tags: mean spend"),
     18: Capability("Descriptive tags"),
+    19: Capability("Rules of one's own for tags", "`profilestream tags`: check, diff, apply"),
     20: Capability("Tags that change with behaviour and with time", "topic `tag-changes`"),
     22: Capability("Category and brand preference"),
     23: Capability("Channel and payment preference"),
@@ -71,6 +72,8 @@ CAPABILITIES = {
     30: Capability("Lifecycle stages, three vocabularies"),
     31: Capability("Churn warning (in part)", "there is no probability and no alert of its own yet"),
     32: Capability("Health and its early signal"),
+    33: Capability("Purchase intent (in part)", "tag `high_intent`; there is no probability yet"),
+    38: Capability("High potential"),
     39: Capability("Satisfaction and loyalty"),
     40: Capability("Service quality, pain points"),
     42: Capability("Interests"),
@@ -81,11 +84,8 @@ CAPABILITIES = {
 # Expected of the stream and not served by it yet; the numbers go on.
 LATER = {
     13: "One customer of several identities: alias, merge, undo",
-    19: "Rules of one's own for tags",
-    33: "Purchase intent",
     34: "Groups found by clustering",
     37: "Lifetime value",
-    38: "High potential",
     51: "Live page of operations (`lag` and `doctor` are there)",
     52: "Feedback on tags and alerts",
     53: "Expiry of stale profiles (shares and activity decay already)",
@@ -162,7 +162,7 @@ def kind_text(kind: Kind) -> str:
     >>> kind_text(Kind("integer", 1, 5)), kind_text(Kind("string", values=("a", "b")))
     ('integer, 1 to 5', 'string: `a`, `b`')
     """
-    text = {"flag": "true or string", "any": "any JSON value"}.get(kind.json, kind.json)
+    text = {"tag": "true, string or number", "any": "any JSON value", "evidence": "list of lists"}.get(kind.json, kind.json)
     if kind.values:
         text += ": " + ", ".join(f"`{value}`" for value in kind.values)
     elif kind.least is not None and kind.most is not None:

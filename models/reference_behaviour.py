@@ -47,6 +47,8 @@ ENGAGEMENT = (
     Field("engagement.last_click_at", INSTANT, "", "Time of the latest click.", serves=(2,)),
     Field("engagement.actions.*", AT_LEAST_ONE, "count", "Clicks by action; unknown ones as `other`.",
           exact=_CLICKS, serves=(2, 4, 5), keys=_ACTIONS),
+    Field("engagement.latest.*", INSTANT, "", "Time of the latest click of each action.", serves=(2, 33),
+          keys=_ACTIONS),
     Field("engagement.dwell_ms", COUNT, "ms", "Time spent as the clicks tell it, each at most 6 hours.",
           _NO_DWELL, "exact, whole ms a click", (2,)),
     Field("engagement.dwell_mean_ms", AMOUNT, "ms", "The same by click that tells it.", _NO_DWELL, DOUBLE,

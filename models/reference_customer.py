@@ -5,27 +5,16 @@ from models.document import SCHEMA
 from models.payloads import CONSENTS, MAX_NAMES
 from models.reference_kinds import (
     ANY,
-    AT_LEAST_ONE,
-    BALANCE,
     COUNT,
     INSTANT,
-    MINOR,
-    SCORE,
     TEXT,
     Field,
     Kind,
     one_of,
 )
-from models.tags import TAGS
 
 _STAGES = [stage for names in lifecycle.VOCABULARIES.values() for stage in names.stages()]
-_TAG_IDS = tuple(tag.id for tag in TAGS)
 _UNSEEN = "nothing but attributes or consent was ever said"
-
-
-def _because(name: str, kind: Kind, unit: str, meaning: str, of: str) -> Field:
-    """A value that decided about a tag."""
-    return Field(f"tags.*.because.{name}", kind, unit, meaning, f"the tag is not {of}")
 
 
 ROWS = (
@@ -52,32 +41,25 @@ ROWS = (
     Field("attributes.*", ANY, "",
           f"Latest value that a source stated under this name; the {MAX_NAMES} names written latest, 8 KiB "
           "together; the setting `privacy` drops, masks or hashes by name.", serves=(7, 8, 12, 42)),
-    Field("tags.*.value", Kind("flag"), "",
-          "True for a tag that is held, a name for `lifecycle` (see `lifecycle.stage`) and `rfm_segment` "
-          "(see `rfm.segment`).", serves=(17, 18, 20, 29, 31), keys=_TAG_IDS),
-    Field("tags.*.since", INSTANT, "", "Since when it has had this value.", serves=(20,), keys=_TAG_IDS),
+    Field("last_active_at", INSTANT, "", "Time of the latest event that was the customer's own doing.",
+          "there was none", serves=(2, 56)),
+    Field("tags.*.value", Kind("tag"), "",
+          "True for a flag that is held, a name for a category, a number for a number; the catalogue says "
+          "which.", serves=(17, 18, 19, 20, 29, 31, 38)),
+    Field("tags.*.since", INSTANT, "", "Since when it has had this value.", serves=(20,)),
     Field("tags.*.rule", Kind("string", pattern=r"^[a-z0-9_]+@[0-9]+$"), "",
-          "The rule that decided and its version, id@version.", serves=(18,), keys=_TAG_IDS),
+          "The rule that decided and its version, id@version.", serves=(18, 19)),
+    Field("tags.*.because", Kind("evidence"), "",
+          "The comparisons that decided: fact, value, operator, limit, each true as it stands. Of a `since(...)` "
+          "the value is the instant. A fact alone with its value is what was looked at.", serves=(18, 20)),
+    Field("tags.*.cause.topic", TEXT, "", "Topic of the event that announced the value.",
+          "time or another catalogue did", serves=(20,)),
+    Field("tags.*.cause.partition", COUNT, "", "Its partition.", "time or another catalogue did"),
+    Field("tags.*.cause.offset", COUNT, "", "Its offset there.", "time or another catalogue did"),
+    Field("tags.*.cause.timer", INSTANT, "", "The instant that announced the value.",
+          "an event or another catalogue did", serves=(20,)),
+    Field("tags.*.cause.catalogue", COUNT, "", "Revision of the catalogue that announced the value.",
+          "an event or time did", serves=(19,)),
     Field("tags.*.until", INSTANT, "", "When the value changes if nothing happens.",
-          "time alone changes nothing", serves=(20, 45), keys=_TAG_IDS),
-    _because("orders", COUNT, "count", "Orders that count.", "`lifecycle`"),
-    _because("last_order_at", INSTANT, "", "Time of the latest order that counts, if there is one.",
-             "`lifecycle`"),
-    _because("at_risk_days", AT_LEAST_ONE, "days",
-             "Setting of that name; of the three, the one that was crossed last or comes first.",
-             "`lifecycle`"),
-    _because("dormant_days", AT_LEAST_ONE, "days", "Setting of that name.", "`lifecycle`"),
-    _because("lost_days", AT_LEAST_ONE, "days", "Setting of that name.", "`lifecycle`"),
-    _because("r", SCORE, "score 1..5", "Recency score.", "`rfm_segment`"),
-    _because("f", SCORE, "score 1..5", "Frequency score.", "`rfm_segment`"),
-    _because("m", SCORE, "score 1..5", "Monetary score.", "`rfm_segment`"),
-    _because("last_active_at", INSTANT, "", "Latest event that was the customer's own doing.",
-             "`active_30d`"),
-    _because("within_days", AT_LEAST_ONE, "days", "Setting `active_days`.", "`active_30d`"),
-    _because("net_minor", BALANCE, "minor units", "Spending less refunds.", "`high_value`"),
-    _because("at_least_minor", MINOR, "minor units", "Setting `high_value_minor`.", "`high_value`"),
-    _because("idle_since", INSTANT, "", "When the cart, or the looking around, was last touched.",
-             "`cart_abandoned` or `browse_abandoned`"),
-    _because("after_s", COUNT, "seconds", "Setting `cart_abandoned_s` or `browse_abandoned_s`.",
-             "`cart_abandoned` or `browse_abandoned`"),
+          "time alone changes nothing", serves=(20, 45)),
 )  # fmt: skip

@@ -46,8 +46,11 @@ def leaf(kind: Kind) -> _Node:
     """
     if kind.json == "any":
         return {}
-    if kind.json == "flag":
-        return {"anyOf": [{"const": True}, {"type": "string"}]}
+    if kind.json == "tag":
+        return {"anyOf": [{"const": True}, {"type": "string"}, {"type": "number"}]}
+    if kind.json == "evidence":
+        item = {"type": "array", "prefixItems": [{"type": "string"}, {}, {"type": "string"}], "minItems": 2}
+        return {"type": "array", "items": item}
     json = "string" if kind.json == "instant" else kind.json
     out: _Node = {"type": json}
     if kind.json == "instant":

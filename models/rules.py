@@ -8,6 +8,7 @@ counted, and hold for events from then on: calendar, rates, names, paydays, seas
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from models.catalogue.catalogue import EMPTY, Catalogue
 from models.calendar import UTC_CALENDAR, Calendar
 from models.normalise import Names, Rates
 from models.seasons import Holidays
@@ -22,7 +23,6 @@ class Rules:
     Attributes:
         calendar: turns instants into calendar days of the configured zone.
         currency: ISO 4217 code of the deployment; amounts in another one count as unknown.
-        active_days: silence after which a customer stops being active.
         at_risk_days: days since the last order from which a customer is at risk.
         dormant_days: the same for dormant; also the gap that makes a return a reactivation.
         lost_days: the same for lost.
@@ -31,7 +31,6 @@ class Rules:
         recency_edges_days: four ascending edges; fewer days than the first score 5, and so on down to 1.
         frequency_edges: four ascending edges; as many orders as the last edge or more score 5.
         monetary_edges_minor: the same for money, in minor units.
-        high_value_minor: net spending from which a customer is of high value, in minor units.
         tables: fingerprint of rates and aliases, shown in the document; "" where there are none.
         rates: other currencies in terms of the deployment's, by date.
         categories: aliases of categories.
@@ -45,12 +44,12 @@ class Rules:
         cart_abandoned_ms: rest after which a cart is abandoned.
         browse_abandoned_ms: the same for looking around without putting anything into it.
         health_weights: of the components recency, frequency, engagement, satisfaction, service.
+        catalogue: the tags.
         health_edges: scores from which health is sub-healthy and healthy.
     """
 
     calendar: Calendar = UTC_CALENDAR
     currency: str = "USD"
-    active_days: int = 30
     at_risk_days: int = 90
     dormant_days: int = 180
     lost_days: int = 365
@@ -59,7 +58,6 @@ class Rules:
     recency_edges_days: tuple[int, int, int, int] = (30, 90, 180, 365)
     frequency_edges: tuple[int, int, int, int] = (2, 3, 6, 12)
     monetary_edges_minor: tuple[int, int, int, int] = (2_500, 7_500, 20_000, 50_000)
-    high_value_minor: int = 50_000
     tables: str = ""
     rates: Rates = field(default_factory=Rates)
     categories: Names = field(default_factory=Names)
@@ -74,6 +72,7 @@ class Rules:
     browse_abandoned_ms: int = DAY_MS
     health_weights: tuple[int, int, int, int, int] = (30, 25, 20, 15, 10)
     health_edges: tuple[int, int] = (40, 70)
+    catalogue: Catalogue = EMPTY
 
     def in_base(self, minor: int, currency: str | None, at_ms: int) -> int | None:
         """Minor units of the deployment's currency; None where there is no rate for that day."""

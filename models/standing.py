@@ -34,8 +34,6 @@ class Standing(NamedTuple):
     m: int
     r_until_ms: int
     segment: str | None
-    last_active_ms: int
-    active_until_ms: int
     journey: Where
     withdrawn: bool = False
 
@@ -47,27 +45,22 @@ def standing(state: State, at_ms: int, rules: Rules) -> Standing:
     orders = state.orders
     n, total = orders.n, orders.total_minor
     net = total - state.service.refunds_minor if state.service is not None else total
-    active_until = state.last_active_ms + rules.active_days * DAY_MS if state.last_active_ms else 0
-    if active_until <= at_ms:
-        active_until = 0
     last = orders.last_ms()
     way = journey.where(state.journey, at_ms, last, rules)
     if not n:
         stage, _ = lifecycle.stage(at_ms, 0, 0, 0, rules)
-        return Standing(at_ms, 0, 0, 0, net, total, stage, 0, 0, 0, 0, 0, None,
-                        state.last_active_ms, active_until, way)  # fmt: skip
+        return Standing(at_ms, 0, 0, 0, net, total, stage, 0, 0, 0, 0, 0, None, way)  # fmt: skip
     gap = orders.last_gap_ms() if n > 1 else 0
     stage, stage_until = lifecycle.stage(at_ms, n, last, gap, rules)
     r, falls_after = rfm.recency_score(at_ms - last, rules)
     f, m = rfm.frequency_score(n, rules), rfm.monetary_score(total, rules)
     return Standing(at_ms, n, last, gap, net, total, stage, stage_until, r, f, m,
-                    last + falls_after if falls_after else 0, rfm.segment(r, f, m),
-                    state.last_active_ms, active_until, way)  # fmt: skip
+                    last + falls_after if falls_after else 0, rfm.segment(r, f, m), way)  # fmt: skip
 
 
 def _withdrawn(at_ms: int) -> Standing:
     """Nothing is known of a customer who must not be profiled."""
-    return Standing(at_ms, 0, 0, 0, 0, 0, "", 0, 0, 0, 0, 0, None, 0, 0, journey.NOWHERE, withdrawn=True)
+    return Standing(at_ms, 0, 0, 0, 0, 0, "", 0, 0, 0, 0, 0, None, journey.NOWHERE, withdrawn=True)
 
 
 def segment_until_ms(now: Standing, rules: Rules) -> int:
@@ -81,10 +74,13 @@ def segment_until_ms(now: Standing, rules: Rules) -> int:
 
 
 def next_change_ms(state: State, now: Standing, rules: Rules) -> int:
-    """The earliest later instant at which anything about the profile changes with no event; 0 = never."""
+    """The earliest later instant at which a fact of the document changes with no event; 0 = never.
+
+    Tags are not looked at; nor is what grows with every millisecond.
+    """
     if now.withdrawn:
         return 0
-    soon = now.stage_until_ms, now.r_until_ms, now.active_until_ms, now.journey.until_ms
+    soon = now.stage_until_ms, now.r_until_ms, now.journey.until_ms
     changes = [at for at in soon if at]
     calendar = rules.calendar
     today = calendar.day(now.at_ms)

@@ -23,6 +23,9 @@ from models.service import Service
 PASSIVE_ACTIONS = frozenset(("campaign_received", "delivered"))
 
 
+BY_TIMER, BY_CATALOGUE = 0, -1  # in place of the number of a source
+
+
 class Seen(msgspec.Struct, array_like=True, gc=False):
     """Identities of events already counted, oldest first.
 
@@ -49,14 +52,20 @@ class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
         since_ms: since when it has it (event time).
         seq: number of the change that announced it.
         lag_ms: how long before `since_ms` the event happened that caused it; 0 for a timer.
+        source: what caused it: the n-th of the state's `offsets`, `BY_TIMER` or `BY_CATALOGUE`.
+        offset: of the event there; of `BY_CATALOGUE` its revision.
+        spent: of a tag that was left because its time ran out: its condition has gone on since.
         before: (number, time of the cause) of up to three changes before it, latest first.
     """
 
-    value: bool | str
+    value: bool | str | int | float
     since_ms: int
     seq: int = 0
     lag_ms: int = 0
+    source: int = BY_TIMER
+    offset: int = 0
     before: list[tuple[int, int]] = []
+    spent: bool = False
 
     def changes(self) -> list[tuple[int, int]]:
         """(number, time of the cause) of the changes remembered, latest first."""
@@ -76,6 +85,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
         last_active_ms: latest event that is the customer's own doing.
         offsets: "topic/partition" -> last applied offset.
         seen: order and service events already counted; `engagement` has its own.
+        revision: of the catalogue under which tags were judged last.
         tags: tag id -> what was announced.
         left: the same of tags that were left not long ago, for corrections.
     """
@@ -96,6 +106,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     satisfaction: Satisfaction | None = None
     attributes: Attributes | None = None
     consent: Consent | None = None
+    revision: int = 0
     tags: dict[str, Held] = {}
     left: dict[str, Held] = {}
 

@@ -12,21 +12,26 @@ Theory
     own instant, whoever notices it: the sweep of due timers or the next event of the customer.
     Wake-ups are taken no further than the mark: behind it an event may still be on its way, and a
     backlog must not raise an alarm that its own next record takes back.
+    A third thing moves it, when people change the catalogue: a state that was judged under another one is
+    judged anew before anything else happens to it, and what comes of that names the catalogue as its cause.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from models import tags
 from models.aggregates import apply, control
+from models.catalogue.tag import Flag, Tag, Value
 from models.events import Click, Control, Order, Service
+from models.rulelang import NEVER, Item
 from models.rules import DAY_MS, Rules
-from models.standing import Standing, next_change_ms, standing
-from models.state import Held, State
-from models.tags import Because, Value
+from models.standing import next_change_ms
+from models.state import BY_CATALOGUE, BY_TIMER, Held, State
+from models.view import View
 
 NO_LIMIT_MS = 1 << 62
 CORRECTABLE_MS = 35 * DAY_MS  # how long an announced change is remembered for a correction
+CATALOGUE = "catalogue"  # in place of a source
+WITHDRAWN: list[Item] = [["consent.status", "withdrawn", "==", "withdrawn"]]
 
 
 class Arrival(NamedTuple):
@@ -45,11 +50,26 @@ class Arrival(NamedTuple):
     mark_ms: int
 
 
+class Cause(NamedTuple):
+    """Why tags are judged.
+
+    Attributes:
+        at_ms: when it happened: an event's time, a timer's due instant.
+        source: "topic/partition" of an event, "" for a timer, `CATALOGUE` for another catalogue.
+        offset: of the event; due instant of the timer; revision of the catalogue.
+    """
+
+    at_ms: int
+    source: str
+    offset: int
+
+
 class Change(NamedTuple):
     """One change of one tag, as decided; `seq` counts a customer's changes from 1 without a gap.
 
-    `source` and `offset` name the event that caused it; a timer has source "" and its due instant as offset.
-    `corrects` are the numbers of the changes that it takes back: they were announced in ignorance of it.
+    `rule_version` is 0 where the catalogue has no such tag any more. `source` and `offset` are those of the
+    `Cause`. `corrects` are the numbers of the changes that it takes back: they were announced in ignorance of
+    it.
     """
 
     seq: int
@@ -57,7 +77,7 @@ class Change(NamedTuple):
     rule_version: int
     old: Value
     new: Value
-    because: Because
+    because: list[Item]
     at_ms: int
     source: str
     offset: int
@@ -70,12 +90,14 @@ class Step(NamedTuple):
     Attributes:
         changes: tag changes, in order.
         repeats: events that were repeats of ones already counted.
-        now: where the customer stands since the last evaluation; None where nothing was evaluated.
+        view: the customer as of the last evaluation; None where nothing was evaluated.
+        is_adopted: whether the state was judged under another catalogue before.
     """
 
     changes: list[Change]
     repeats: int
-    now: Standing | None
+    view: View | None
+    is_adopted: bool = False
 
 
 def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: bool) -> Step:
@@ -84,7 +106,7 @@ def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: 
     Args:
         state: private working copy, changed in place.
         arrivals: events of this customer, ascending by offset within each source.
-        rules: thresholds.
+        rules: thresholds and tags.
         live: True where "now" is the clock: a new or late event is evaluated at its mark. False where
             "now" is event time: every instant between the events is lived through.
 
@@ -92,7 +114,12 @@ def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: 
         What came of it.
     """
     changes: list[Change] = []
-    repeats, now = 0, None
+    repeats = 0
+    view: View | None = None
+    is_adopted = state.revision != rules.catalogue.revision
+    if is_adopted:
+        first = arrivals[0]
+        view = _adopt(state, first.mark_ms if live else min(first.event.ts_ms, first.mark_ms), rules, changes)
     offsets = state.offsets
     for event, source, offset, mark_ms in arrivals:
         if offset <= offsets.get(source, -1):
@@ -102,7 +129,7 @@ def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: 
         if state.consent is not None and not (isinstance(event, Control) or state.consent.allows(at_ms)):
             continue
         if 0 < state.wake_at_ms <= at_ms:
-            now = _live_through(state, min(at_ms, mark_ms), rules, changes) or now
+            view = _live_through(state, min(at_ms, mark_ms), rules, changes) or view
         if isinstance(event, Control):
             if not control(state, event, rules):
                 continue
@@ -113,65 +140,147 @@ def on_events(state: State, arrivals: Sequence[Arrival], rules: Rules, *, live: 
         if live:
             # An overdue wake-up still comes first, at its own instant; otherwise "now" is the mark.
             now_ms = max(now_ms, min(mark_ms, state.wake_at_ms or NO_LIMIT_MS))
-        now = _evaluate(state, now_ms, rules, changes, at_ms, source, offset)
+        view = View(state, now_ms, rules)
+        _evaluate(view, changes, Cause(at_ms, source, offset))
         if live and 0 < state.wake_at_ms <= mark_ms:
-            now = _live_through(state, mark_ms, rules, changes)
+            view = _live_through(state, mark_ms, rules, changes)
     state.purchases.settle(rules)
-    return Step(changes, repeats, now)
+    return Step(changes, repeats, view, is_adopted)
 
 
 def on_wake(state: State, until_ms: int, rules: Rules) -> Step:
-    """Live through every wake-up due at or before an instant, each at its own instant."""
+    """Live through every wake-up due at or before an instant, each at its own instant.
+
+    A state that was judged under another catalogue is judged anew, whether a wake-up is due or not.
+    """
     changes: list[Change] = []
-    return Step(changes, 0, _live_through(state, until_ms, rules, changes))
+    is_adopted = state.revision != rules.catalogue.revision
+    view = _adopt(state, until_ms, rules, changes) if is_adopted else None
+    view = _live_through(state, until_ms, rules, changes) or view
+    return Step(changes, 0, view, is_adopted)
 
 
-def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Change]) -> Standing | None:
-    now = None
+def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Change]) -> View | None:
+    view = None
     while 0 < state.wake_at_ms <= until_ms:
         due_ms = state.wake_at_ms
-        now = _evaluate(state, due_ms, rules, changes, due_ms, "", due_ms)
-    return now
+        view = View(state, due_ms, rules) if view is None else view.later(due_ms)
+        _evaluate(view, changes, Cause(due_ms, "", due_ms))
+    return view
 
 
-def _evaluate(
-    state: State, at_ms: int, rules: Rules, changes: list[Change], cause_ms: int, source: str, offset: int
-) -> Standing:
+def _adopt(state: State, now_ms: int, rules: Rules, changes: list[Change]) -> View | None:
+    """Judge a state under the catalogue now in force: at this instant, or before a wake-up that is overdue."""
+    catalogue = rules.catalogue
+    view = None
+    if state.as_of_ms:
+        at_ms = max(state.as_of_ms, min(now_ms, (state.wake_at_ms or NO_LIMIT_MS) - 1))
+        cause = Cause(at_ms, CATALOGUE, catalogue.revision)
+        for tag_id in [tag_id for tag_id in state.tags if tag_id not in catalogue.by_id]:
+            gone: Item = [CATALOGUE, catalogue.revision, "without", tag_id]
+            changes.append(_announce(state, tag_id, 0, None, [gone], at_ms, cause))
+        view = View(state, at_ms, rules)
+        _evaluate(view, changes, cause)
+    state.revision = catalogue.revision
+    return view
+
+
+def _evaluate(view: View, changes: list[Change], cause: Cause) -> None:
     """Bring tags and the next wake-up to an instant; what differs from the announced becomes a change."""
-    now = standing(state, at_ms, rules)
-    for tag, old, new in tags.compare(state.tags, now, rules):
-        because = {"consent": "withdrawn"} if now.withdrawn else tag.because(now, rules)
-        corrects = _announce(state, tag.id, new, at_ms, cause_ms)
-        changes.append(
-            Change(state.seq, tag.id, tag.version, old, new, because, at_ms, source, offset, corrects)
-        )
+    state, at_ms, rules = view.state, view.at_ms, view.rules
+    if state.withdrawn:
+        for tag_id in list(state.tags):
+            version = rules.catalogue.by_id[tag_id].version if tag_id in rules.catalogue.by_id else 0
+            changes.append(_announce(state, tag_id, version, None, WITHDRAWN, at_ms, cause))
+        state.wake_at_ms = 0
+    else:
+        wake_ms = _judge(view, changes, cause)
+        state.wake_at_ms = 0 if wake_ms == NEVER else wake_ms
     if state.left:
         _forget_left(state, at_ms - CORRECTABLE_MS)
     state.as_of_ms = at_ms
-    state.wake_at_ms = next_change_ms(state, now, rules)
-    return now
+
+
+def _judge(view: View, changes: list[Change], cause: Cause) -> int:
+    """Judge every tag; gives the next instant at which anything changes if nothing happens, `NEVER` if none."""
+    state, judged = view.state, view.judged
+    tags, left = state.tags, state.left
+    wake_ms = next_change_ms(state, view.now, view.rules) or NEVER
+    for tag in view.rules.catalogue.asked(state):
+        tag_id = tag.id
+        held = tags.get(tag_id)
+        spent = held is None and tag.ttl_ms > 0 and _is_spent(left.get(tag_id))
+        found = tag.judge(view, held, spent)
+        if found[0] != (held.value if held is not None else None):
+            because = tag.because(view, held)
+            changes.append(_announce(state, tag.id, tag.version, found[0], because, view.at_ms, cause))
+            held = tags.get(tag.id)
+            spent = held is None and _set_spent(state, tag, view)
+            found = tag.judge(view, held, spent)
+        elif spent and not _set_spent(state, tag, view):
+            spent, found = False, tag.judge(view, held, spent=False)
+        if held is not None:
+            judged[tag.id] = found
+        if found[1] < wake_ms:
+            # A tag that is spent comes to life again without a word, but at its own instant.
+            wake_ms = found[1] if spent else tag.until_ms(view, held, spent, found, wake_ms)
+    return wake_ms
+
+
+def _is_spent(last: Held | None) -> bool:
+    return last is not None and last.spent
+
+
+def _set_spent(state: State, tag: Tag, view: View) -> bool:
+    """Remember of a tag that is not held whether its condition has gone on since its time ran out."""
+    spent = isinstance(tag, Flag) and tag.is_spent(view)
+    last = state.left.get(tag.id)
+    if last is not None and last.spent != spent:
+        state.left[tag.id] = Held(
+            last.value, last.since_ms, last.seq, last.lag_ms, last.source, last.offset, last.before, spent
+        )
+    return spent
 
 
 def _forget_left(state: State, before_ms: int) -> None:
-    for tag_id in [tag_id for tag_id, one in state.left.items() if one.since_ms < before_ms]:
+    old = [tag_id for tag_id, one in state.left.items() if one.since_ms < before_ms and not one.spent]
+    for tag_id in old:
         del state.left[tag_id]
 
 
-def _announce(state: State, tag_id: str, new: Value, at_ms: int, cause_ms: int) -> tuple[int, ...]:
-    """Take a new value down; gives the numbers of the announced changes that it corrects.
+def _announce(
+    state: State, tag_id: str, version: int, new: Value, because: list[Item], at_ms: int, cause: Cause
+) -> Change:
+    """Take a new value down, and what announced changes it corrects.
 
     Those are the ones whose cause is later than the event that brings it: had it come in time, they would
     have come otherwise or not at all.
     """
-    state.seq += 1
-    last = state.tags.pop(tag_id, None) or state.left.pop(tag_id, None)
-    announced = last.changes() if last is not None else []
-    corrects = tuple([seq for seq, caused_ms in announced if caused_ms > cause_ms])
-    before = [
-        (seq, caused_ms)
-        for seq, caused_ms in announced
-        if caused_ms <= cause_ms and caused_ms >= at_ms - CORRECTABLE_MS
-    ][:3]
-    held = Held(False if new is None else new, at_ms, state.seq, at_ms - cause_ms, before)
-    (state.left if new is None else state.tags)[tag_id] = held
-    return corrects
+    cause_ms, cause_source, cause_offset = cause
+    state.seq = seq = state.seq + 1
+    was = state.tags.pop(tag_id, None)
+    last = was or state.left.pop(tag_id, None)
+    corrects: tuple[int, ...] = ()
+    before: list[tuple[int, int]] = []
+    if last is not None:
+        for one in last.changes():
+            if one[1] > cause_ms:
+                corrects += (one[0],)
+            elif one[1] >= at_ms - CORRECTABLE_MS and len(before) < 3:
+                before.append(one)
+    source, offset = _place(state, cause)
+    if new is None:
+        state.left[tag_id] = Held(False, at_ms, seq, at_ms - cause_ms, source, offset, before)
+    else:
+        state.tags[tag_id] = Held(new, at_ms, seq, at_ms - cause_ms, source, offset, before)
+    old = was.value if was is not None else None
+    return Change(seq, tag_id, version, old, new, because, at_ms, cause_source, cause_offset, corrects)
+
+
+def _place(state: State, cause: Cause) -> tuple[int, int]:
+    """A cause as `Held` has it."""
+    if not cause.source:
+        return BY_TIMER, 0
+    if cause.source == CATALOGUE:
+        return BY_CATALOGUE, cause.offset
+    return list(state.offsets).index(cause.source) + 1, cause.offset

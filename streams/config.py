@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.calendar import Calendar
+from models.catalogue.catalogue import Catalogue
+from models.catalogue.load import CatalogueError, load
 from models.normalise import Names, Rates, version
 from models.rules import Rules
 from models.seasons import Holidays
@@ -74,6 +78,9 @@ class Config:
     input_epoch: int = _setting(
         0, "number", "raise it when the input topics were re-created and offsets restart"
     )
+    catalogue: str = _setting(
+        "", "file", "tags that a new deployment starts with; empty = those shipped with the product"
+    )
     lifecycle: str = _setting("standard", "standard|purchase|growth", "vocabulary of the lifecycle stages")
     mature_orders: int = _setting(6, "orders", "lifecycle 'growth': orders from which a customer is mature")
     recency_edges_days: tuple[int, ...] = _setting((30, 90, 180, 365), "days", "edges of the R score")
@@ -81,7 +88,6 @@ class Config:
     monetary_edges_minor: tuple[int, ...] = _setting(
         (2500, 7500, 20000, 50000), "minor units", "edges of the M score"
     )
-    high_value_minor: int = _setting(50_000, "minor units", "net spending that makes a customer high value")
     cart_abandoned_s: int = _setting(1800, "seconds", "rest after which a filled cart is abandoned")
     browse_abandoned_s: int = _setting(86_400, "seconds", "the same for looking around without filling one")
     health_weights: tuple[int, ...] = _setting(
@@ -136,7 +142,6 @@ class Config:
                 recency_edges_days=(r[0], r[1], r[2], r[3]),
                 frequency_edges=(f[0], f[1], f[2], f[3]),
                 monetary_edges_minor=(m[0], m[1], m[2], m[3]),
-                high_value_minor=self.high_value_minor,
                 tables=version(rates, categories=categories, channels=channels) if has_tables else "",
                 rates=rates,
                 categories=categories,
@@ -151,9 +156,36 @@ class Config:
                 browse_abandoned_ms=self.browse_abandoned_s * 1000,
                 health_weights=self.health_weights,
                 health_edges=(low, high),
+                catalogue=self.tags(),
             )
         except (ValueError, AttributeError) as error:
             raise ConfigError(f"a table of names, rates or days cannot be used: {error}") from None
+
+
+    def tags(self) -> Catalogue:
+        """The catalogue that a new deployment starts with.
+
+        Raises:
+            ConfigError: the file cannot be read or used.
+        """
+        return _loaded(_text_of(self.catalogue))
+
+
+def _text_of(path: str) -> str:
+    try:
+        if path:
+            return Path(path).read_text(encoding="utf-8")
+        return files("models.catalogue").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"catalogue {path} cannot be read: {type(error).__name__}") from None
+
+
+@lru_cache(maxsize=8)
+def _loaded(text: str) -> Catalogue:
+    try:
+        return load(text)
+    except CatalogueError as error:
+        raise ConfigError(f"the catalogue cannot be used:\n{error}") from None
 
 
 @lru_cache(maxsize=1024)

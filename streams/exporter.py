@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from models import codec, document, step
 from models.rules import Rules
-from models.standing import standing
+from models.view import View
 from streams import keys
 from streams.store.contract import StoreError, StoreUnfit
 from streams.topics import DEAD_LETTER
@@ -46,8 +46,8 @@ def documents(
                 continue
             state = codec.decode(blob)
             step.on_wake(state, at_ms, rules)
-            now = standing(state, max(at_ms, state.as_of_ms), rules)
-            yield cid, document.document(state, cid, now, updated_ms, rules)
+            view = View(state, max(at_ms, state.as_of_ms), rules)
+            yield cid, document.document(view, cid, updated_ms)
 
 
 def connect(url: str, buckets: int | None = None) -> Any:

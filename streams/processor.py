@@ -15,9 +15,9 @@ from typing import Any
 
 from models import changes, codec, document, step
 from models.rules import Rules
-from models.standing import standing
 from models.state import State
 from models.step import Arrival
+from models.view import View
 from streams.cache import Cache
 from streams.intake import Ready
 from streams.keys import bucket
@@ -213,7 +213,7 @@ class Processor:
         state = codec.decode(stored.state)
         wake_before_ms = state.wake_at_ms
         done = step.on_wake(state, now_ms, self._rules)
-        if done.now is None:
+        if done.view is None:
             return None  # somebody else was here
         return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
 
@@ -228,13 +228,13 @@ class Processor:
     ) -> Write:
         state.version += 1
         epoch = self._store.epoch
-        now = done.now or standing(state, state.as_of_ms, self._rules)
+        view = done.view or View(state, state.as_of_ms, self._rules)
         return Write(
             customer_id,
             stored.token,
             self._token(),
             codec.encode(state),
-            document.render(state, customer_id, now, known_ms, self._rules),
+            document.render(view, customer_id, known_ms),
             None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
             [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
         )

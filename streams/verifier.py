@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from models import codec, document, step
 from models.rules import Rules
-from models.standing import standing
+from models.view import View
 from streams import exporter, keys
 from streams.config import Config
 from streams.oracle import OracleSettings, compare, recompute
@@ -115,14 +115,14 @@ def _one(
         wanted = recompute(counted, at_ms, settings=numbers).get(cid)
         return [] if wanted is None else [f"(profile): {len(counted)} events ask for one, there is none"]
     verdict.compared += 1
-    out = _damage(stored, document.document(state, cid, standing(state, state.as_of_ms, rules), 0, rules))
+    out = _damage(stored, document.document(View(state, state.as_of_ms, rules), cid, 0))
     verdict.later += state.as_of_ms > at_ms
     at_ms = max(at_ms, state.as_of_ms)
     step.on_wake(state, at_ms, rules)
     wanted = recompute(counted, at_ms, settings=numbers).get(cid)
     if wanted is None:
         return [*out, "(profile): no event explains it"]
-    return out + compare(wanted, document.document(state, cid, standing(state, at_ms, rules), 0, rules))
+    return out + compare(wanted, document.document(View(state, at_ms, rules), cid, 0))
 
 
 def _due(fact: Fact, watermarks: Mapping[str, int], applied: Mapping[str, int]) -> bool:

@@ -8,17 +8,39 @@ from typing import Any, NamedTuple
 import orjson
 
 from models import codec, document, step
+from models.catalogue.load import load
 from models.events import Event, parse
 from models.rules import Rules
-from models.standing import standing
 from models.state import State
 from models.step import Arrival, Change
+from models.view import View
 from streams.oracle import event_time_ms
 
 DAY = 86_400_000
 HOUR = 3_600_000
 T0 = 1_700_006_400_000  # 2023-11-15T00:00:00Z, a midnight
-RULES = Rules()
+# Six plain tags for tests of what is not about tags; the shipped catalogue has tests of its own.
+TAGS = """
+[tags.lifecycle]
+kind = "category"
+value = "lifecycle.stage"
+because = ["rfm.frequency", "rfm.last_order_at", "lifecycle.threshold_days"]
+[tags.rfm_segment]
+kind = "category"
+value = "rfm.segment"
+because = ["rfm.r", "rfm.f", "rfm.m"]
+[tags.active_30d]
+enter = "since(last_active_at) < 30d"
+members = true
+[tags.high_value]
+enter = "rfm.net_minor >= 50_000"
+[tags.cart_abandoned]
+enter = 'journey.cart.state == "abandoned"'
+[tags.browse_abandoned]
+enter = 'journey.abandoned == "browse"'
+"""
+CATALOGUE = load(TAGS)
+RULES = Rules(catalogue=CATALOGUE)
 TOPIC = {"order": "orders", "click": "clicks", "service": "service", "control": "control"}
 _ids = count(1)
 
@@ -102,7 +124,7 @@ def document_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any
     """The document evaluated at an instant; the state is left alone."""
     state = copy(state)
     step.on_wake(state, at_ms, rules)
-    return document.document(state, "c", standing(state, max(at_ms, state.as_of_ms), rules), 0, rules)
+    return document.document(View(state, max(at_ms, state.as_of_ms), rules), "c", 0)
 
 
 def facts_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any]:
@@ -111,8 +133,13 @@ def facts_at(state: State, at_ms: int, rules: Rules = RULES) -> dict[str, Any]:
     del doc["version"], doc["updated_at"]
     doc["lifecycle"].pop("since", None)
     for tag in doc["tags"].values():
-        del tag["since"]
+        del tag["since"], tag["cause"]
     return doc
+
+
+def tags_of(text: str, revision: int = 0) -> Rules:
+    """Rules with the tags of a catalogue's text."""
+    return Rules(catalogue=load(text, revision))
 
 
 def told(changes: Sequence[Change]) -> list[tuple[str, Any, Any, int]]:

@@ -38,13 +38,13 @@ _FUNCTIONS: dict[str, tuple[Function, str]] = {
 _NOTHING = {"null", "none", "nil", "undefined", "nan"}
 
 
-def parse(text: str, scope: Scope, *, expect: Kind = "flag") -> Node:
+def parse(text: str, scope: Scope, *, expect: Kind | None = "flag") -> Node:
     """The expression that a rule states.
 
     Args:
         text: at most `MAX_LENGTH` characters.
         scope: what it may speak of.
-        expect: kind of its value. A flag must depend on something: constants are refused.
+        expect: kind of its value, None = any. A flag must depend on something: constants are refused.
 
     Raises:
         RuleError: it is no such expression; with one place where it is wrong.
@@ -60,7 +60,7 @@ def parse(text: str, scope: Scope, *, expect: Kind = "flag") -> Node:
                 raise check.refuse(_TOO_DEEP, one)
         if expect == "flag":
             return _condition(node)
-        if node.type.kind != expect:
+        if expect is not None and node.type.kind != expect:
             raise check.refuse(f"the value is {a(node.type.kind)}, expected is {a(expect)}", node)
         return node
     except RuleError as error:
@@ -152,6 +152,8 @@ class _Builder:
         found = scope.fields.get(name)
         if found is not None:
             return Field(found, name, **place(tree))
+        if name in scope.hints:
+            raise wrong(tree, f"{name} changes all the time: write {scope.hints[name]}")
         above, _, last = name.rpartition(".")
         if name in scope.maps or any(path.startswith(f"{name}.*.") for path in scope.maps):
             raise wrong(tree, f'{name} needs a key, as in {name}["..."]')
@@ -179,6 +181,8 @@ class _Builder:
             raise wrong(tree, f"{name} takes {wanted} argument{'s'[: wanted - 1]}, as in {usage}")
         first = self._subject(args[0]) if name == "count" else self._argument(name, usage, args[0], level)
         window = [leaves.window(name, self.build(arg, level)) for arg in args[1:]]
+        if name == "count" and isinstance(first, Const):
+            self._within_span(str(first.value), window[0])
         return Call(name, (first, *window), **place(tree))
 
     def _subject(self, tree: Tree[Token]) -> Const:
@@ -188,6 +192,12 @@ class _Builder:
         if name not in self.scope.counts:
             raise wrong(tree, f"{quoted(str(name))} cannot be counted{nearest(str(name), self.scope.counts)}")
         return Const(TEXT, str(name), **place(tree))
+
+    def _within_span(self, subject: str, window: Const) -> None:
+        span_ms = self.scope.spans.get(subject)
+        if span_ms is not None and int(window.value) > span_ms:
+            kept = literals.write_duration(span_ms)
+            raise check.refuse(f"{subject} are remembered for {kept} after the newest: write {kept} or less", window)
 
     def _argument(self, name: Function, usage: str, tree: Tree[Token], level: int) -> Node:
         node = self.build(tree, level)

@@ -34,8 +34,12 @@ class Scope:
         maps: path -> what it maps to. `journey.steps` is written `journey.steps["browse"]`, and
             `rfm.windows.*.orders` is written `rfm.windows["30d"].orders`.
         counts: subject of `count` -> the largest number of events that are remembered.
+        spans: subject -> for how long they are, ms, where that is bounded.
+        hints: path of a field that no rule may use -> what to write instead.
     """
 
     fields: Mapping[str, Type]
     maps: Mapping[str, Keyed] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    spans: Mapping[str, int] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)

@@ -28,6 +28,7 @@ from models.events import parse
 from models.rules import Rules
 from models.standing import next_change_ms, standing
 from models.state import State
+from models.view import View
 from streams.config import Config
 from streams.decoding import Decoding
 from streams.intake import Intake
@@ -148,7 +149,8 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
                 aggregates.apply(state, arrival.event, rules, arrival.mark_ms)
 
     after = [codec.decode(fold.after) for fold in done]
-    standings = [standing(state, state.as_of_ms, rules) for state in after]
+    views = [View(state, state.as_of_ms, rules) for state in after]
+    standings = [view.now for view in views]
     rendered = [(change, fold.customer_id) for fold in done for change in fold.decided]
     parse_s = cost(parsed)
     out = {"parse": parse_s, "intake without parse": cost(taken_in) - parse_s}
@@ -160,8 +162,8 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
     out["encode"] = cost(lambda: [codec.encode(state) for state in after])
     out["document"] = cost(
         lambda: [
-            document.render(state, fold.customer_id, now, now_ms, rules)
-            for state, fold, now in zip(after, done, standings, strict=True)
+            document.render(view, fold.customer_id, now_ms)
+            for view, fold in zip(views, done, strict=True)
         ]
     )
     out["changes"] = cost(

@@ -1,6 +1,8 @@
 """Rules asked at an instant, and their flips, held against asking at every instant."""
 
+import operator
 import random
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from models.rulelang import Keyed, Rule, RuleError, Scope, Type, compiled, parse
+from models.rulelang import NEVER, Keyed, Reader, Rule, RuleError, Scope, Type, compiled, parse
+from models.rulelang.literals import duration_ms
+from models.rulelang.nodes import Field
 
 DAY_MS = 86_400_000
 T0 = 1_700_006_400_000  # a midnight
@@ -45,7 +49,7 @@ class World:
     def moves_at(self, path: str, key: str | None) -> int:
         found = self._steps(path, key)
         later = [at for at, _ in found if at > self.at_ms] if isinstance(found, list) else []
-        return min(later, default=0)
+        return min(later, default=NEVER)
 
     def times(self, subject: str) -> Sequence[int]:
         return self.happened.get(subject, [])
@@ -61,12 +65,19 @@ class World:
         return replace(self, at_ms=at_ms)
 
 
+def bind(one: Field) -> Reader:
+    """Some fields may move, to the same value too; each may be of any type."""
+    path, key = one.path, one.key
+    moves = (lambda w: w.moves_at(path, key)) if path in {"n", "seen", "vip", "stage", "gone"} else None
+    return Reader(lambda w: w.get(path, key), moves, is_sure=False, is_typed=False)
+
+
 def rule(text: str) -> Rule:
-    return compiled(parse(text, SCOPE))
+    return compiled(parse(text, SCOPE), bind)
 
 
 def holds(text: str, **known: Any) -> bool:
-    return bool(rule(text).value(World(known=known)))
+    return rule(text).holds(World(known=known))
 
 
 @pytest.mark.parametrize(
@@ -105,11 +116,11 @@ def test_what_is_unknown_or_of_another_type_is_false_and_its_opposite_true(text:
 
 
 def test_counting_looks_at_the_window_that_ends_now() -> None:
-    world = World(happened={"orders": [T0 - 3_600_000, T0 - 5_000, T0, T0 + 1]})
+    world = World(happened={"orders": [T0 - 3_600_000, T0 - 5_000, T0]})
     for text, expected in (("== 2", True), ("== 3", False)):
-        assert rule(f"count(orders, 1h) {text}").value(world) is expected  # the oldest has just left
-    assert rule("count(orders, 61m) == 3").value(world)
-    assert not rule("count(clicks, 1h) > 0").value(world)
+        assert rule(f"count(orders, 1h) {text}").holds(world) is expected  # the oldest has just left
+    assert rule("count(orders, 61m) == 3").holds(world)
+    assert not rule("count(clicks, 1h) > 0").holds(world)
 
 
 @pytest.mark.parametrize(
@@ -168,19 +179,52 @@ def some_world(rng: random.Random) -> World:
         "stage": moving(["a", "b"]), "gone": moving([1]),
     }  # fmt: skip
     known = {name: value for name, value in known.items() if rng.random() < 0.9}
-    happened = {"orders": instants(rng.randrange(6)), "clicks": instants(rng.randrange(6))}
+    past = [[at for at in instants(rng.randrange(8)) if at <= T0] for _ in range(2)]
+    happened = dict(zip(("orders", "clicks"), past, strict=True))
     return World(known=known, happened=happened)
 
 
 def test_a_flip_is_the_first_instant_with_another_answer(seed: int) -> None:
-    rng, flips = random.Random(seed), 0
-    for _ in range(150):
+    rng, flips, firm = random.Random(seed), 0, 0
+    for _ in range(300):
         one, world = rule(some_rule(rng)), some_world(rng)
-        value, found = one.value(world), one.flips_at(world)
+        value, found = one.holds(world), one.flips_at(world)
         end_ms = found or T0 + 20_000
-        assert all(one.value(world.later(at_ms)) == value for at_ms in range(T0, end_ms, 7))
-        assert one.value(world.later(end_ms - 1)) == value
+        assert all(one.holds(world.later(at_ms)) == value for at_ms in range(T0, end_ms, 7))
+        assert one.holds(world.later(end_ms - 1)) == value
         if found:
             flips += 1
-            assert one.value(world.later(found)) != value
-    assert flips > 30
+            assert one.holds(world.later(found)) != value
+        end_ms = abs(one.sign(world))
+        assert T0 < end_ms <= (found or NEVER)
+        if one.firm[value]:
+            assert end_ms == (found or NEVER)
+            firm += 1
+        holds_as_told(one, world)
+    assert min(flips, firm) > 30
+
+
+OPS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
+       ">=": operator.ge}  # fmt: skip
+
+
+def holds_as_told(one: Rule, world: World) -> None:
+    """Each item of the evidence is true as it stands."""
+    items = one.evidence(world, one.holds(world))
+    assert items
+    for fact, value, op, *limit in items:
+        if op == "unknown":
+            assert (value, limit) == (None, [])
+        elif fact.startswith("since("):
+            from_ms = round(datetime.fromisoformat(value).timestamp() * 1000)
+            (told,) = limit
+            if isinstance(told, int):
+                assert OPS[op](world.at_ms - from_ms, told)
+            elif re.fullmatch(r"(\d+[dhms])+", told):
+                assert OPS[op](world.at_ms - from_ms, duration_ms(told))
+            elif told[:4].isdigit():  # compared with another `since`: that one's instant
+                assert OPS[op](world.at_ms - from_ms, world.at_ms - round(datetime.fromisoformat(told).timestamp() * 1000))
+        elif op == "known":
+            assert value is not None
+        else:
+            assert OPS[op](value, *limit), (fact, value, op, limit)
