@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from streams import oracle_journey, oracle_purchases, oracle_sections
+from streams import oracle_journey, oracle_purchases, oracle_sections, oracle_tags
 from streams.oracle_compare import compare
 from streams.oracle_orders import Event, Purchase, Timed, minor_units, money, purchases, recent
 from streams.oracle_sections import iso, local
@@ -127,21 +127,37 @@ def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings
     }
     out |= oracle_journey.health(out, settings)
     own = [ts_ms for ts_ms, event in timed if event["type"] == "order" or event.get("action") not in _PASSIVE]
-    is_active = any(at_ms - ts_ms < settings.active_days * _DAY_MS for ts_ms in own)
-    return {**out, "tags": _tags(out, settings, is_active=is_active)}
+    if own:
+        out["last_active_at"] = iso(max(own))
+    stage = {"threshold_days": _threshold_days(out["lifecycle"]["stage"], settings)}
+    asked = oracle_tags.Asked(
+        {**out, "lifecycle": out["lifecycle"] | stage},
+        _counted(times_ms, clicks, services),
+        at_ms,
+        local(at_ms, zone),
+        settings,
+    )
+    return {**out, "tags": oracle_tags.tags(asked)}
 
 
-def _tags(profile: dict[str, Any], settings: OracleSettings, *, is_active: bool) -> dict[str, Any]:
-    abandoned = profile.get("journey", {}).get("abandoned")
-    tags = {
-        "lifecycle": profile["lifecycle"]["stage"],
-        "rfm_segment": profile["rfm"].get("segment"),
-        "active_30d": is_active,
-        "high_value": profile["rfm"]["net_minor"] >= settings.high_value_minor,
-        "cart_abandoned": abandoned == "cart",
-        "browse_abandoned": abandoned == "browse",
-    }
-    return {name: value for name, value in tags.items() if value}
+def _counted(orders_ms: list[int], clicks: list[Timed], services: list[Timed]) -> dict[str, list[int]]:
+    """When what a rule can count happened; unknown actions count as `other`."""
+    out = {"orders": orders_ms, "clicks": [ts_ms for ts_ms, _ in clicks]}
+    out["contacts"] = [ts_ms for ts_ms, event in services if event["action"] in oracle_sections.CONTACTS]
+    for action in (*oracle_sections.ACTIONS, "other"):
+        out[action] = []
+    for ts_ms, event in clicks:
+        out[oracle_sections.named(event)].append(ts_ms)
+    return out
+
+
+def _threshold_days(stage: str, settings: OracleSettings) -> int:
+    """The threshold that made a stage, or the first that ends it."""
+    words = dict(zip(_STAGES, _WORDS[settings.lifecycle], strict=True))
+    silent = [name for name in ("at_risk", "dormant", "lost") if words[name]]
+    made = [name for name in silent if words[name] == stage]
+    days: int = getattr(settings, f"{(made or silent)[0]}_days")
+    return days
 
 
 def _rfm(orders: list[Purchase], refunds_minor: int, at_ms: int, settings: OracleSettings) -> dict[str, Any]:

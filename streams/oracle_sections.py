@@ -16,7 +16,11 @@ Timed = tuple[int, Mapping[str, Any]]
 InWindow = Callable[[int, int], bool]  # instant, days -> whether it lies in the window that ends at T
 Age = Callable[[int], int]  # instant -> how many calendar days before T's
 
-_CONTACTS = frozenset({"ticket_opened", "complaint", "return", "refund", "csat", "nps", "feedback"})
+CONTACTS = frozenset({"ticket_opened", "complaint", "return", "refund", "csat", "nps", "feedback"})
+ACTIONS = frozenset(
+    """page_view product_view list_view search add_to_cart remove_from_cart checkout_start favourite
+    campaign_received campaign_click coupon_redeemed signup login""".split()
+)
 _MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,10 +57,19 @@ def engagement(clicks: list[Timed], age: Age) -> dict[str, Any]:
                 f"{width}d": {"clicks": sum(0 <= age(ts_ms) < width for ts_ms in times)}
                 for width in (7, 30, 90)
             },
+            "latest": {
+                name: iso(max(ts_ms for ts_ms, event in clicks if named(event) == name))
+                for name in {named(event) for _, event in clicks}
+            },
             "actions": dict(Counter(event["action"] for _, event in clicks)),
             **dwell,
         }
     }
+
+
+def named(event: Mapping[str, Any]) -> str:
+    """A click's action, `other` where it is not one of the contract."""
+    return event["action"] if event["action"] in ACTIONS else "other"
 
 
 def service(events: list[Timed], at_ms: int, orders: int) -> dict[str, Any]:
@@ -64,7 +77,7 @@ def service(events: list[Timed], at_ms: int, orders: int) -> dict[str, Any]:
     if not events:
         return {}
     actions = Counter(event.get("action") for _, event in events)
-    contacts = sorted(ts_ms for ts_ms, event in events if event.get("action") in _CONTACTS)
+    contacts = sorted(ts_ms for ts_ms, event in events if event.get("action") in CONTACTS)
     out: dict[str, Any] = {
         "contacts": len(contacts),
         "complaints": actions["complaint"],

@@ -12,12 +12,12 @@ class OracleSettings:
     Attributes:
         price_edges: category -> ascending unit prices in minor units.
         channels: alias -> name of a channel; `categories` likewise.
+        catalogue_text: the tags, TOML.
         rates: currency -> ISO date -> worth of one unit in the deployment's currency from that day on.
     """
 
     currency: str = "USD"
     zone: str = "UTC"
-    active_days: int = 30
     at_risk_days: int = 90
     dormant_days: int = 180
     lost_days: int = 365
@@ -26,7 +26,6 @@ class OracleSettings:
     recency_edges_days: tuple[int, ...] = (30, 90, 180, 365)
     frequency_edges: tuple[int, ...] = (2, 3, 6, 12)
     monetary_edges_minor: tuple[int, ...] = (2_500, 7_500, 20_000, 50_000)
-    high_value_minor: int = 50_000
     offline_channels: tuple[str, ...] = ("store",)
     paydays: tuple[int, ...] = (1, 15)
     southern: bool = False
@@ -39,3 +38,4 @@ class OracleSettings:
     channels: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     rates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    catalogue_text: str = ""

@@ -155,6 +155,5 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def settings(config: Config) -> OracleSettings:
     """The oracle's numbers of a deployment."""
-    return OracleSettings(
-        **{one.name: getattr(config, one.name) for one in fields(OracleSettings) if hasattr(config, one.name)}
-    )
+    numbers = {one.name: getattr(config, one.name) for one in fields(OracleSettings) if hasattr(config, one.name)}
+    return OracleSettings(catalogue_text=config.tags().text, **numbers)

@@ -74,7 +74,7 @@ def _settings(config: Config) -> dict[str, Any]:
         "recency_edges_days",
         "frequency_edges",
         "monetary_edges_minor",
-        "high_value_minor",
+        "catalogue",
     )
     values = {name: getattr(config, name) for name in names}
     mine = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values.items()}

@@ -78,7 +78,7 @@ def _embedded(
     settings = {
         name: ",".join(map(str, value)) if isinstance(value := getattr(config, name), tuple) else value
         for name in ("partitions", "buckets", "zone", "currency", "recency_edges_days", "frequency_edges",
-                     "monetary_edges_minor", "high_value_minor", "poll_records", "cache_profiles")
+                     "monetary_edges_minor", "catalogue", "poll_records", "cache_profiles")
     }  # fmt: skip
     settings |= {"clock": "event", "clock_until": iso(at_ms), "log_level": "warning"}
     settings |= {"commit_interval_s": 0.3, "relay_durable": False}  # nothing of it outlives the command

@@ -22,7 +22,7 @@ def folded(events: list[dict[str, Any]]) -> Purchases:
 
 
 def shown(events: list[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = folded(events).show(RULES).get("preferences", {})
+    found: dict[str, Any] = folded(events).preferences(RULES)
     return found
 
 
@@ -57,5 +57,5 @@ def test_what_is_remembered_is_what_the_ledger_says_in_any_order(seed: int) -> N
                 events.append(order(f"o{n}", at_ms + DAY, channel=rng.choice(["app", "web"]), payment="card"))
         straight, mixed = folded(events), folded(rng.sample(events, len(events)))
         assert straight.baskets == baskets(straight.orders, RULES)
-        assert straight.show(RULES) == mixed.show(RULES)
+        assert straight.preferences(RULES) == mixed.preferences(RULES)
         assert repr(straight.baskets) == repr(mixed.baskets)  # to the last bit

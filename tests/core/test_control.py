@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from builders import DAY, HOUR, T0, arrive, click, control, document_at, fold, order, service, told
+from builders import CATALOGUE, DAY, HOUR, T0, arrive, click, control, document_at, fold, order, service, told
 from oracle import OracleSettings, compare, recompute
 
 from models import step
@@ -12,7 +12,7 @@ from models.rules import Rules
 from models.state import State
 from streams.config import calendar_of
 
-RULES = Rules(zones=calendar_of)
+RULES = Rules(zones=calendar_of, catalogue=CATALOGUE)
 BERLIN = {"attributes": {"timezone": "Asia/Tokyo", "vip": True}}
 
 
@@ -50,7 +50,7 @@ def test_withdrawal_leaves_every_tag_and_shows_nothing_but_itself() -> None:
     left = [change for change in changes if change.at_ms == T0 + DAY]
     assert {change.tag for change in left} == {"lifecycle", "rfm_segment", "active_30d", "high_value"}
     assert {change.new for change in left} == {None}
-    assert {str(change.because) for change in left} == {"{'consent': 'withdrawn'}"}
+    assert {str(change.because) for change in left} == {str(step.WITHDRAWN)}
     doc = document_at(state, T0 + 400 * DAY, RULES)
     assert doc.keys() == {"customer_id", "schema", "version", "as_of", "updated_at", "consent", "tags"}
     assert (doc["tags"], doc["consent"]["status"], state.wake_at_ms) == ({}, "withdrawn", 0)
@@ -62,7 +62,7 @@ def test_nothing_is_counted_while_consent_is_withdrawn_but_offsets_move_on() -> 
     state, _ = fold([withdrawn(T0)], RULES)
     more = [order("a", T0 + DAY, 9), click(T0 + DAY), control(T0 + DAY, **BERLIN), order("b", T0 - DAY, 9)]
     arrivals = [one._replace(offset=one.offset + 5) for one in arrive(more)]
-    assert step.on_events(state, arrivals, RULES, live=False) == ([], 0, None)
+    assert step.on_events(state, arrivals, RULES, live=False) == ([], 0, None, False)
     assert state.offsets == {"control/0": 5, "orders/0": 6, "clicks/0": 5}
     assert (state.orders.n, state.engagement, state.attributes) == (0, None, None)
 

@@ -8,8 +8,8 @@ from builders import DAY, HOUR, RULES, T0, click, document_at, fold, order, serv
 from models import codec, document
 from models.calendar import Calendar
 from models.rules import Rules
-from models.standing import standing
 from models.state import State
+from models.view import View
 
 
 def doc(*events: dict[str, Any], at_ms: int, rules: Rules = RULES) -> dict[str, Any]:
@@ -21,8 +21,8 @@ def test_a_document_by_hand() -> None:
         [order("a", T0, 12.5), click(T0 + HOUR, "search"), service(T0 + DAY, "return", refund_amount=20)]
     )
     state.version = 3
-    now = standing(state, T0 + DAY, RULES)
-    assert orjson.loads(document.render(state, "c", now, T0 + 9 * DAY, RULES)) == {
+    view = View(state, T0 + DAY, RULES)
+    assert orjson.loads(document.render(view, "c", T0 + 9 * DAY)) == {
         "customer_id": "c",
         "schema": 1,
         "version": 3,
@@ -30,6 +30,7 @@ def test_a_document_by_hand() -> None:
         "updated_at": "2023-11-24T00:00:00.000Z",
         "first_seen_at": "2023-11-15T00:00:00.000Z",
         "last_seen_at": "2023-11-16T00:00:00.000Z",
+        "last_active_at": "2023-11-16T00:00:00.000Z",
         "rfm": {
             "frequency": 1, "monetary_minor": 1250, "orders_without_amount": 0, "refunds_minor": 2000,
             "net_minor": -750, "currency": "USD",
@@ -41,6 +42,7 @@ def test_a_document_by_hand() -> None:
         "engagement": {
             "clicks": 1, "sessions": 1, "pages": 0, "activity": 0.951695,
             "last_click_at": "2023-11-15T01:00:00.000Z", "actions": {"search": 1},
+            "latest": {"search": "2023-11-15T01:00:00.000Z"},
             "windows": {f"{days}d": {"clicks": 1} for days in (7, 30, 90)},
         },
         "journey": {
@@ -57,17 +59,21 @@ def test_a_document_by_hand() -> None:
         "tags": {
             "lifecycle": {
                 "value": "new", "since": "2023-11-15T00:00:00.000Z", "rule": "lifecycle@1",
-                "because": {"orders": 1, "last_order_at": "2023-11-15T00:00:00.000Z", "at_risk_days": 90},
+                "because": [["rfm.frequency", 1], ["rfm.last_order_at", "2023-11-15T00:00:00.000Z"],
+                            ["lifecycle.threshold_days", 90]],
+                "cause": {"topic": "orders", "partition": 0, "offset": 0},
                 "until": "2024-02-13T00:00:00.000Z",
             },
             "rfm_segment": {
                 "value": "new_customers", "since": "2023-11-15T00:00:00.000Z", "rule": "rfm_segment@1",
-                "because": {"r": 5, "f": 1, "m": 1},
+                "because": [["rfm.r", 5], ["rfm.f", 1], ["rfm.m", 1]],
+                "cause": {"topic": "orders", "partition": 0, "offset": 0},
                 "until": "2023-12-15T00:00:00.000Z",
             },
             "active_30d": {
                 "value": True, "since": "2023-11-15T00:00:00.000Z", "rule": "active_30d@1",
-                "because": {"last_active_at": "2023-11-16T00:00:00.000Z", "within_days": 30},
+                "because": [["since(last_active_at)", "2023-11-16T00:00:00.000Z", "<", "30d"]],
+                "cause": {"topic": "orders", "partition": 0, "offset": 0},
                 "until": "2023-12-16T00:00:00.000Z",
             },
         },
@@ -146,11 +152,9 @@ def test_until_is_when_the_tag_then_changes() -> None:
 def test_rendering_leaves_the_state_alone() -> None:
     state, _ = fold([order("a", T0, 5), click(T0)])
     before = codec.encode(state)
-    document.render(state, "c", standing(state, T0 + HOUR, RULES), T0, RULES)
+    document.render(View(state, T0 + HOUR, RULES), "c", T0)
     assert codec.encode(state) == before
 
 
 def test_an_empty_state_can_be_shown() -> None:
-    assert document.document(State(), "c", standing(State(), T0, RULES), T0, RULES)["lifecycle"] == {
-        "stage": "prospect"
-    }
+    assert document.document(View(State(), T0, RULES), "c", T0)["lifecycle"] == {"stage": "prospect"}

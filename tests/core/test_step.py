@@ -12,7 +12,7 @@ ACTIVE_LEFT = ("active_30d", True, None)
 
 
 def applied(state: State, arrivals: Iterable[Arrival], *, live: bool = False) -> tuple[list[Any], int]:
-    changes, repeats, _ = step.on_events(state, list(arrivals), RULES, live=live)
+    changes, repeats, *_ = step.on_events(state, list(arrivals), RULES, live=live)
     return told(changes), repeats
 
 
@@ -147,7 +147,7 @@ def test_an_event_at_the_instant_of_a_wake_up_comes_after_it() -> None:
 
 def test_a_change_names_the_event_that_caused_it() -> None:
     state = State()
-    changes, _, _ = step.on_events(state, [one(order("a", T0, 900), 41)], RULES, live=False)
+    changes, *_ = step.on_events(state, [one(order("a", T0, 900), 41)], RULES, live=False)
     assert {(change.source, change.offset) for change in changes} == {("orders/0", 41)}
     assert [change.seq for change in changes] == [1, 2, 3, 4]
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import orjson
 from kafka import KafkaConsumer, TopicPartition
-from oracle import OracleSettings, compare, event_time_ms, recompute
+from oracle import SHIPPED, OracleSettings, compare, event_time_ms, recompute
 
 from models.rules import DAY_MS
 from streams import exporter
@@ -131,7 +131,7 @@ class Fire:
         client = exporter.connect(config.redis_url)
         ids = exporter.customer_ids(client)
         found = dict(exporter.documents(client, ids, config.buckets, config.rules(), self.at_ms, 0))
-        expected = recompute(self.sent, self.at_ms, settings=OracleSettings())
+        expected = recompute(self.sent, self.at_ms, settings=OracleSettings(catalogue_text=SHIPPED))
         out = [
             f"{cid}: unknown to {'the store' if cid in expected else 'the oracle'}"
             for cid in found.keys() ^ expected.keys()

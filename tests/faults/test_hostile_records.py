@@ -10,7 +10,7 @@ import orjson
 import pytest
 from faults.crash_run import within_contract
 from hostile import hostile
-from oracle import OracleSettings, compare, recompute
+from oracle import SHIPPED, OracleSettings, compare, recompute
 
 from streams import exporter
 from streams.cli.replay import wait_settled
@@ -46,7 +46,7 @@ def test_hostile_records_are_dead_letters_and_harm_nothing(tmp_path: Path, seed:
         wait_settled(client, stack.config.buckets, ends, 0, [worker])
         assert worker.running
         assert exporter.dead_letters(stack.config.brokers) == HOSTILE
-        expected = recompute(good, END_MS, settings=OracleSettings())
+        expected = recompute(good, END_MS, settings=OracleSettings(catalogue_text=SHIPPED))
         ids = exporter.customer_ids(client)
         found = dict(exporter.documents(client, ids, stack.config.buckets, stack.config.rules(), END_MS, 0))
         assert found.keys() == expected.keys()

@@ -127,7 +127,10 @@ def _join(orders: Orders, event: Event) -> None:
 def _show_purchases(purchases: Purchases) -> dict[str, Any]:
     purchases = msgspec.msgpack.decode(msgspec.msgpack.encode(purchases), type=Purchases)
     purchases.settle(RULES)
-    out = purchases.show(RULES) | _show_orders(purchases.orders)
+    purchases.settle(RULES)
+    habits = purchases.habits.show(purchases.orders, RULES) if purchases.habits else {}
+    sections = {"liked": purchases.preferences(RULES), "spent": purchases.spending(), "habits": habits}
+    out = sections | _show_orders(purchases.orders)
     return out | {"foreign": purchases.foreign.show() if purchases.foreign else {}}
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from builders import (
+    CATALOGUE,
     DAY,
     HOUR,
     RULES,
@@ -27,10 +28,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import OracleSettings, compare, event_time_ms, recompute
 
-from models import codec, document, step, tags
+from models import codec, document, step
 from models.calendar import Calendar
 from models.rules import Rules
-from models.standing import standing
+from models.view import View
 from models.state import State
 from streams.config import Config
 from streams.local.simulate import disorder
@@ -112,7 +113,7 @@ def test_repeats_within_thirty_days_change_no_fact(events: list[Event], rng: ran
 def test_the_whole_stream_a_second_time_is_skipped_by_offset(events: list[Event]) -> None:
     state, _ = fold(events)
     before = copy(state)
-    assert step.on_events(state, list(arrive(events)), RULES, live=False) == ([], 0, None)
+    assert step.on_events(state, list(arrive(events)), RULES, live=False) == ([], 0, None, False)
     assert state == before
 
 
@@ -126,7 +127,8 @@ def test_the_whole_stream_a_second_time_is_skipped_by_offset(events: list[Event]
 def test_the_folded_profile_is_the_recomputed_one(
     seed: int, zone: str, within_days: int, lifecycle: str
 ) -> None:
-    rules = Rules(calendar=Calendar(None if zone == "UTC" else ZoneInfo(zone)), lifecycle=lifecycle)
+    calendar = Calendar(None if zone == "UTC" else ZoneInfo(zone))
+    rules = Rules(calendar=calendar, lifecycle=lifecycle, catalogue=CATALOGUE)
     rng = random.Random(f"{seed} {zone} {within_days}")
     instants = [END, rng.randrange(T0 + 30 * DAY, END), T0 + rng.randrange(30, 800) * DAY]
     compared = 0
@@ -238,18 +240,22 @@ def test_after_a_wake_up_the_next_one_is_later(events: list[Event], ahead_ms: in
 
 def stripped(state: State, at_ms: int, rules: Rules) -> dict[str, Any]:
     """What may not change between two wake-ups; computed at the instant from the aggregates alone."""
-    doc = document.document(state, "c", standing(state, at_ms, rules), 0, rules)
+    view = View(state, at_ms, rules)
+    doc = document.document(view, "c", 0)
     del doc["as_of"]
     # These move with every instant; that they are right at any is the oracle's matter.
     for section, name in MOVING:
         doc.get(section, {}).pop(name, None)
-    now = standing(state, at_ms, rules)
-    return doc | {"now": [(tag.id, tag.value(now, rules)) for tag in tags.TAGS]}
+    for tag in doc["tags"].values():
+        tag["because"] = None  # what decided may be said by another window; `value` may not change
+    judged = [(tag.id, tag.judge(view, state.tags.get(tag.id), False)[0]) for tag in rules.catalogue.tags]
+    return doc | {"now": judged}
 
 
 @pytest.mark.parametrize("zone", ["UTC", BERLIN, BEIRUT])
 def test_nothing_changes_in_sixty_days_that_no_wake_up_announced(seed: int, zone: str) -> None:
-    rules = Rules(calendar=Calendar(None if zone == "UTC" else ZoneInfo(zone)), active_days=4, at_risk_days=9)
+    calendar = Calendar(None if zone == "UTC" else ZoneInfo(zone))
+    rules = Rules(calendar=calendar, at_risk_days=9, catalogue=CATALOGUE)
     rng, wakes = random.Random(f"{seed} {zone}"), 0
     for events in rng.sample(sorted(streams(seed).values(), key=len), 8):
         state, _ = fold(events[: rng.randint(1, len(events))], rules)
