@@ -162,7 +162,9 @@ def kind_text(kind: Kind) -> str:
     >>> kind_text(Kind("integer", 1, 5)), kind_text(Kind("string", values=("a", "b")))
     ('integer, 1 to 5', 'string: `a`, `b`')
     """
-    text = {"tag": "true, string or number", "any": "any JSON value", "evidence": "list of lists"}.get(kind.json, kind.json)
+    text = {"tag": "true, string or number", "any": "any JSON value", "evidence": "list of lists"}.get(
+        kind.json, kind.json
+    )
     if kind.values:
         text += ": " + ", ".join(f"`{value}`" for value in kind.values)
     elif kind.least is not None and kind.most is not None:

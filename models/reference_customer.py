@@ -50,8 +50,9 @@ ROWS = (
     Field("tags.*.rule", Kind("string", pattern=r"^[a-z0-9_]+@[0-9]+$"), "",
           "The rule that decided and its version, id@version.", serves=(18, 19)),
     Field("tags.*.because", Kind("evidence"), "",
-          "The comparisons that decided: fact, value, operator, limit, each true as it stands. Of a `since(...)` "
-          "the value is the instant. A fact alone with its value is what was looked at.", serves=(18, 20)),
+          "The comparisons that decided: fact, value, operator, limit, each true as it stands. Of a "
+          "`since(...)` the value is the instant. A fact with its value alone is what was looked at.",
+          serves=(18, 20)),
     Field("tags.*.cause.topic", TEXT, "", "Topic of the event that announced the value.",
           "time or another catalogue did", serves=(20,)),
     Field("tags.*.cause.partition", COUNT, "", "Its partition.", "time or another catalogue did"),

@@ -9,8 +9,8 @@ class Kind(NamedTuple):
     """The JSON type of a field, and what bounds it.
 
     Attributes:
-        json: string, integer, number, boolean, instant (text), tag (true, a name or a number), evidence (a list
-            of lists) or any.
+        json: string, integer, number, boolean, instant (text), tag (true, a name or a number), evidence (a
+            list of lists) or any.
         least: smallest value, inclusive.
         most: largest value, inclusive.
         values: every value there is, where that is known; none = not closed.

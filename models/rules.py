@@ -8,8 +8,8 @@ counted, and hold for events from then on: calendar, rates, names, paydays, seas
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from models.catalogue.catalogue import EMPTY, Catalogue
 from models.calendar import UTC_CALENDAR, Calendar
+from models.catalogue.catalogue import EMPTY, Catalogue
 from models.normalise import Names, Rates
 from models.seasons import Holidays
 

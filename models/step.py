@@ -170,7 +170,7 @@ def _live_through(state: State, until_ms: int, rules: Rules, changes: list[Chang
 
 
 def _adopt(state: State, now_ms: int, rules: Rules, changes: list[Change]) -> View | None:
-    """Judge a state under the catalogue now in force: at this instant, or before a wake-up that is overdue."""
+    """Judge a state under the catalogue now in force: at this instant, or before an overdue wake-up."""
     catalogue = rules.catalogue
     view = None
     if state.as_of_ms:
@@ -202,7 +202,7 @@ def _evaluate(view: View, changes: list[Change], cause: Cause) -> None:
 
 
 def _judge(view: View, changes: list[Change], cause: Cause) -> int:
-    """Judge every tag; gives the next instant at which anything changes if nothing happens, `NEVER` if none."""
+    """Judge every tag; gives the next instant at which anything changes if nothing happens, or `NEVER`."""
     state, judged = view.state, view.judged
     tags, left = state.tags, state.left
     wake_ms = next_change_ms(state, view.now, view.rules) or NEVER

@@ -103,5 +103,7 @@ class View:
         if state.engagement is not None:
             (month, _), (quarter, _) = state.engagement.days.windows(day, MOVED_BY[1])
             clicks = month, quarter
-        known = components(self.now.r, self.now.orders, (near, year), clicks, state.satisfaction, state.service)
+        known = components(
+            self.now.r, self.now.orders, (near, year), clicks, state.satisfaction, state.service
+        )
         return health(known, self.rules)

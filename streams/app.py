@@ -18,6 +18,7 @@ from streams.publisher import Publisher
 from streams.relay import Relay
 from streams.store.contract import Store
 from streams.store.redis_store import RedisStore
+from streams.sweeper import Sweeper
 from streams.timers import Timers
 from streams.topics import INPUT_TOPICS
 from streams.watchdog import Watchdog
@@ -75,6 +76,7 @@ class Parts:
             live=live,
             until_ms=instant_ms(config.clock_until) if config.clock_until else None,
         )
+        self.sweeper = Sweeper(self.store, self.processor, self.timers, per_s=config.sweep_per_s)
         self.relay = Relay(
             self.store,
             self.publisher,
@@ -103,7 +105,7 @@ class Parts:
 
         async def start(*_: Any, **__: Any) -> None:
             await self.publisher.start()
-            parts = (self.timers.run, self.relay.run, self.watchdog.run)
+            parts = (self.timers.run, self.sweeper.run, self.relay.run, self.watchdog.run)
             running.extend(asyncio.create_task(_or_crash(run, self.app)) for run in parts)
 
         async def stop(*_: Any, **__: Any) -> None:

@@ -81,6 +81,9 @@ class Config:
     catalogue: str = _setting(
         "", "file", "tags that a new deployment starts with; empty = those shipped with the product"
     )
+    sweep_per_s: int = _setting(
+        5_000, "customers/s", "most that a worker judges anew after a change of the catalogue"
+    )
     lifecycle: str = _setting("standard", "standard|purchase|growth", "vocabulary of the lifecycle stages")
     mature_orders: int = _setting(6, "orders", "lifecycle 'growth': orders from which a customer is mature")
     recency_edges_days: tuple[int, ...] = _setting((30, 90, 180, 365), "days", "edges of the R score")
@@ -160,7 +163,6 @@ class Config:
             )
         except (ValueError, AttributeError) as error:
             raise ConfigError(f"a table of names, rates or days cannot be used: {error}") from None
-
 
     def tags(self) -> Catalogue:
         """The catalogue that a new deployment starts with.

@@ -19,8 +19,7 @@ CHUNK = 500  # profiles in one round trip
 def customer_ids(client: Any) -> list[str]:
     """Every customer that has a profile, sorted; found by SCAN, so the server stays responsive."""
     found = client.scan_iter("ps:profile:*", count=2000)
-    ids = (key.decode().removeprefix("ps:profile:").partition(":")[2] for key in found)
-    return sorted(ids)
+    return sorted(map(keys.customer, found))
 
 
 def documents(
@@ -36,18 +35,23 @@ def documents(
         at_ms: instant; wake-ups due by then are lived through first.
         updated_ms: what the documents show as `updated_at`.
     """
+    for cid, blob in states(client, ids, buckets):
+        state = codec.decode(blob)
+        step.on_wake(state, at_ms, rules)
+        view = View(state, max(at_ms, state.as_of_ms), rules)
+        yield cid, document.document(view, cid, updated_ms)
+
+
+def states(client: Any, ids: Sequence[str], buckets: int) -> Iterator[tuple[str, bytes]]:
+    """Each customer's private state, as far as there is one."""
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         pipe = client.pipeline(transaction=False)
         for cid in chunk:
             pipe.hget(keys.profile(keys.bucket(cid, buckets), cid), keys.STATE)
         for cid, blob in zip(chunk, pipe.execute(), strict=True):
-            if blob is None:
-                continue
-            state = codec.decode(blob)
-            step.on_wake(state, at_ms, rules)
-            view = View(state, max(at_ms, state.as_of_ms), rules)
-            yield cid, document.document(view, cid, updated_ms)
+            if blob is not None:
+                yield cid, blob
 
 
 def connect(url: str, buckets: int | None = None) -> Any:

@@ -12,6 +12,8 @@ META = "ps:meta"  # hash: deployment facts (schema, buckets, epoch)
 WORKERS = "ps:workers"  # sorted set: live worker -> expiry, epoch ms
 CLOCK = "ps:clock"  # hash: "topic/partition" -> "caught-up flag:instant", written by its owner
 WATERMARKS = "ps:wm:{0}"  # hash: "topic/partition" -> "offset:generation"
+CATALOGUE = "ps:catalogue"  # hash: the catalogue in force (revision, text, applied, retired, judged)
+SWEPT = "ps:swept"  # hash: bucket -> revision of the catalogue under which all its customers were judged
 POPULATION = "ps:population"  # the population snapshot in force
 
 TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
@@ -32,6 +34,15 @@ def profile(b: int, customer_id: str) -> str:
     return f"ps:profile:{{{b}}}:{customer_id}"
 
 
+def customer(key: bytes) -> str:
+    """Whose profile a hash is.
+
+    >>> customer(b"ps:profile:{61}:customer-1")
+    'customer-1'
+    """
+    return key.decode().removeprefix("ps:profile:").partition(":")[2]
+
+
 @lru_cache(maxsize=4096)
 def due(b: int) -> str:
     """Sorted set: customer -> next wake-up, epoch ms."""
@@ -42,3 +53,14 @@ def due(b: int) -> str:
 def outbox(b: int) -> str:
     """Stream of tag changes not yet known to be in Kafka."""
     return f"ps:outbox:{{{b}}}"
+
+
+@lru_cache(maxsize=4096)
+def revision(b: int) -> str:
+    """Number: revision of the catalogue under which profiles of a bucket may be written."""
+    return f"ps:revision:{{{b}}}"
+
+
+def members(b: int, name: str) -> str:
+    """Set of the customers of a bucket that hold a tag, or a value of it: `tag` or `tag=value`."""
+    return f"ps:members:{{{b}}}:{name}"

@@ -17,10 +17,11 @@ InWindow = Callable[[int, int], bool]  # instant, days -> whether it lies in the
 Age = Callable[[int], int]  # instant -> how many calendar days before T's
 
 CONTACTS = frozenset({"ticket_opened", "complaint", "return", "refund", "csat", "nps", "feedback"})
-ACTIONS = frozenset(
-    """page_view product_view list_view search add_to_cart remove_from_cart checkout_start favourite
-    campaign_received campaign_click coupon_redeemed signup login""".split()
-)
+_WORDS = """
+page_view product_view list_view search add_to_cart remove_from_cart checkout_start favourite
+campaign_received campaign_click coupon_redeemed signup login
+"""
+ACTIONS = frozenset(_WORDS.split())
 _MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

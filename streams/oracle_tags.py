@@ -36,7 +36,13 @@ class Asked:
     def __init__(
         self, profile: Profile, times: Times, at_ms: int, today: datetime, settings: OracleSettings
     ) -> None:
-        self.profile, self.times, self.at_ms, self.today, self.settings = profile, times, at_ms, today, settings
+        self.profile, self.times, self.at_ms, self.today, self.settings = (
+            profile,
+            times,
+            at_ms,
+            today,
+            settings,
+        )
 
     def value(self, node: Node) -> Any:
         """What an expression is; None = unknown."""
@@ -94,8 +100,10 @@ class Asked:
 def _typed(found: Any, kind: str) -> Any:
     """A value of the document as the language has it; of another type it is unknown."""
     if kind == "instant":
-        return None if found is None else (datetime.fromisoformat(found) - _EPOCH) // timedelta(milliseconds=1)
-    wanted = {"number": (int, float), "flag": bool, "text": str, "yearday": str, "duration": (int, float)}[kind]
+        return (
+            None if found is None else (datetime.fromisoformat(found) - _EPOCH) // timedelta(milliseconds=1)
+        )
+    wanted: Any = {"number": (int, float), "duration": (int, float), "flag": bool}.get(kind, str)
     return found if isinstance(found, wanted) and isinstance(found, bool) == (kind == "flag") else None
 
 
@@ -138,7 +146,9 @@ def _parsed(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if _MEMORY & said.keys():
             continue
         rules: dict[str, Any] = {
-            field: parse(said[field], known, expect=None) for field in ("enter", "when", "value") if field in said
+            field: parse(said[field], known, expect=None)
+            for field in ("enter", "when", "value")
+            if field in said
         }
         if "cases" in said:
             rules["cases"] = [(value, parse(rule, known)) for value, rule in said["cases"].items()]

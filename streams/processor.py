@@ -9,11 +9,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from secrets import token_bytes
 from typing import Any
 
 from models import changes, codec, document, step
+from models.catalogue.catalogue import Catalogue, set_of
+from models.catalogue.load import CatalogueError, load
 from models.rules import Rules
 from models.state import State
 from models.step import Arrival
@@ -22,7 +25,15 @@ from streams.cache import Cache
 from streams.intake import Ready
 from streams.keys import bucket
 from streams.lane import DeadLetter
-from streams.store.contract import Store, Stored, StoreRestarted, Unavailable, Write
+from streams.store.contract import (
+    CatalogueChanged,
+    Store,
+    Stored,
+    StoreRestarted,
+    StoreUnfit,
+    Unavailable,
+    Write,
+)
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +91,32 @@ class Processor:
         self._tokens: list[bytes] = []
         self.announced: set[int] = set()  # buckets with new tag changes, for the relay to take
 
+    @property
+    def revision(self) -> int:
+        """Of the catalogue under which customers are judged."""
+        return self._rules.catalogue.revision
+
+    async def refresh(self) -> None:
+        """Judge under the catalogue in force; a deployment that has none gets ours.
+
+        Raises:
+            StoreUnfit: this version cannot read it.
+            StoreError: the store did not answer.
+        """
+        mine = self._rules.catalogue
+        found = await self._store.catalogue()
+        if not found.revision:
+            await self._store.apply(mine.text, 0, int(time.time() * 1000), ())
+            found = await self._store.catalogue()
+        if (found.revision, found.text) == (mine.revision, mine.text):
+            return
+        try:
+            catalogue = await asyncio.to_thread(load, found.text, found.revision)
+        except CatalogueError as error:
+            raise StoreUnfit(f"catalogue {found.revision} cannot be read by this version: {error}") from None
+        self._rules = replace(self._rules, catalogue=catalogue)
+        log.info("judging under catalogue %d with %d tags", found.revision, len(catalogue.tags))
+
     def forget(self) -> None:
         """Drop the cache: a rewind or a rebalance made it doubtful."""
         self._cache.clear()
@@ -108,6 +145,7 @@ class Processor:
         Raises:
             StoreError: the store did not answer; the wake-ups are still due.
         """
+        cold = self._cache.missing(customer_ids)
         wakes: dict[str, Any] = dict.fromkeys(customer_ids, now_ms)
         idle = await self._fold_and_commit(wakes, self._on_wake, None)
         if idle:
@@ -115,7 +153,18 @@ class Processor:
             # will tell us, so look again.
             self._cache.drop(idle)
             await self._fold_and_commit(dict.fromkeys(idle, now_ms), self._on_wake, None)
+        self._cache.drop(cold)  # a wave of a million silent customers must not push out those who are here
         self.counts.wakes += len(customer_ids)
+
+    async def judge(self, customer_ids: Sequence[str], now_ms: int) -> None:
+        """Judge customers under the catalogue in force, unless that was done already.
+
+        Raises:
+            StoreError: the store did not answer; nothing of it may be counted as done.
+        """
+        cold = self._cache.missing(customer_ids)
+        await self._fold_and_commit(dict.fromkeys(customer_ids, now_ms), self._on_wake, None)
+        self._cache.drop(cold)
 
     async def _fold_and_commit(
         self,
@@ -174,7 +223,12 @@ class Processor:
 
     async def _commit(self, writes: Sequence[Write], owned: Callable[[], bool] | None) -> list[str]:
         """Commit and keep the cache in step; gives the stale ones."""
-        stale: list[str] = await self._until_done(partial(self._store.commit, writes), owned)
+        revision = self._rules.catalogue.revision
+        try:
+            stale: list[str] = await self._until_done(partial(self._store.commit, writes, revision), owned)
+        except CatalogueChanged:
+            await self._until_done(self.refresh, owned)
+            stale = [write.customer_id for write in writes]  # whatever was written: it is looked at again
         rejected, size = set(stale), self._store.buckets
         written: dict[str, Stored] = {}
         for write in writes:
@@ -227,7 +281,7 @@ class Processor:
         known_ms: int,
     ) -> Write:
         state.version += 1
-        epoch = self._store.epoch
+        epoch, catalogue = self._store.epoch, self._rules.catalogue
         view = done.view or View(state, state.as_of_ms, self._rules)
         return Write(
             customer_id,
@@ -237,6 +291,7 @@ class Processor:
             document.render(view, customer_id, known_ms),
             None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
             [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
+            _members(done, state, catalogue) if done.changes or done.is_adopted else (),
         )
 
     def _token(self) -> bytes:
@@ -254,7 +309,7 @@ class Processor:
                 raise Abandoned
             try:
                 return await ask()
-            except StoreRestarted:
+            except (StoreRestarted, CatalogueChanged):
                 raise
             except Unavailable as error:
                 if owned is None:
@@ -262,3 +317,18 @@ class Processor:
                 log.warning("trying again in %.2f s: %s", pause_s, error)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RETRY_MOST_S)
+
+
+def _members(done: step.Step, state: State, catalogue: Catalogue) -> list[tuple[str, bool]]:
+    """Sets of members to join and leave; under another catalogue than before, all that are due."""
+    out = []
+    for change in done.changes:
+        if change.tag in catalogue.members:
+            if change.old is not None:
+                out.append((set_of(change.tag, change.old), False))
+            if change.new is not None:
+                out.append((set_of(change.tag, change.new), True))
+    if done.is_adopted:
+        held = ((tag_id, state.tags[tag_id].value) for tag_id in catalogue.members if tag_id in state.tags)
+        out += [(set_of(tag_id, value), True) for tag_id, value in held]
+    return out

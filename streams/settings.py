@@ -124,6 +124,7 @@ _AT_LEAST_ONE = (
     "outbox_limit",
     "cart_abandoned_s",
     "browse_abandoned_s",
+    "sweep_per_s",
 )
 _NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch")
 _SECONDS = ("session_timeout_s", "heartbeat_s", "commit_interval_s", "stall_s")

@@ -12,16 +12,17 @@ Theory
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 import orjson
 from redis.exceptions import RedisError
 
 from models import codec, document, step
+from models.catalogue.catalogue import Catalogue
 from models.rules import Rules
 from models.view import View
-from streams import exporter, keys
+from streams import catalogues, exporter, keys
 from streams.config import Config
 from streams.oracle import OracleSettings, compare, recompute
 from streams.recorded import Fact, Facts
@@ -29,10 +30,11 @@ from streams.store.contract import StoreError, StoreUnfit
 
 
 class Live(NamedTuple):
-    """What the store holds: watermarks, and customer -> (state bytes, stored document)."""
+    """What the store holds: watermarks, customer -> (state bytes, stored document), and the tags in force."""
 
     watermarks: dict[str, int]
     profiles: dict[str, tuple[bytes, bytes]]
+    catalogue: Catalogue
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ def read_live(config: Config) -> Live:
             )
             raise StoreUnfit(filled)
         stored = client.hgetall(keys.WATERMARKS).items()
+        catalogue = catalogues.rules_in_force(client, config).catalogue
         marks = {source.decode(): int(value.partition(b":")[0] or 0) for source, value in stored}
         profiles: dict[str, tuple[bytes, bytes]] = {}
         ids = exporter.customer_ids(client)
@@ -80,13 +83,13 @@ def read_live(config: Config) -> Live:
         raise StoreError(f"the store does not answer: {type(error).__name__}") from error
     finally:
         client.close()
-    return Live(marks, profiles)
+    return Live(marks, profiles, catalogue)
 
 
 def judge(config: Config, live: Live, facts: Facts, at_ms: int) -> Verdict:
     """Compare everyone at an instant."""
     verdict = Verdict()
-    known = settings(config), config.rules()
+    known = settings(config, live.catalogue), replace(config.rules(), catalogue=live.catalogue)
     for cid in sorted({*facts.by_customer, *live.profiles}):
         found = _one(known, live, facts.by_customer.get(cid, []), cid, at_ms, verdict)
         if found:
@@ -153,7 +156,9 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(inner, f"{path}.{name}" if path else name)
 
 
-def settings(config: Config) -> OracleSettings:
+def settings(config: Config, catalogue: Catalogue) -> OracleSettings:
     """The oracle's numbers of a deployment."""
-    numbers = {one.name: getattr(config, one.name) for one in fields(OracleSettings) if hasattr(config, one.name)}
-    return OracleSettings(catalogue_text=config.tags().text, **numbers)
+    numbers = {
+        one.name: getattr(config, one.name) for one in fields(OracleSettings) if hasattr(config, one.name)
+    }
+    return OracleSettings(catalogue_text=catalogue.text, **numbers)

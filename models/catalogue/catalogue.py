@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from models.catalogue.tag import Tag
+from models.catalogue.tag import Tag, Value
 
 if TYPE_CHECKING:
     from models.state import State
@@ -34,6 +34,11 @@ PARTS = {
 }  # fmt: skip
 
 
+def set_of(tag_id: str, value: Value) -> str:
+    """Name of the set of those who hold a value of a tag."""
+    return tag_id if value is True else f"{tag_id}={value}"
+
+
 def parts(path: str) -> int:
     """The parts of a path: of the longest beginning of it that is known."""
     while path:
@@ -57,8 +62,14 @@ class Catalogue:
         self.text = text
         self.revision = revision
         self.by_id = {tag.id: tag for tag in tags}
-        self.members = frozenset(tag.id for tag in tags if tag.about.members)
+        self.members = {tag.id for tag in tags if tag.about.members}
         self._asked: dict[int, tuple[Tag, ...]] = {}
+
+    def sets(self) -> list[str]:
+        """Names of the sets of members that are kept: a tag, or `tag=value`."""
+        kept = [tag for tag in self.tags if tag.about.members]
+        values = ((tag.id, tag.about.values or (True,)) for tag in kept)
+        return [set_of(tag_id, value) for tag_id, some in values for value in some]
 
     def asked(self, state: "State") -> tuple[Tag, ...]:
         """The tags that can be held of a customer of whom so much is known."""
@@ -84,9 +95,7 @@ class Catalogue:
             known |= _ATTRIBUTES
         found = self._asked.get(known)
         if found is None:
-            found = self._asked[known] = tuple(
-                tag for tag in self.tags if tag.about.needs & ~known == 0
-            )
+            found = self._asked[known] = tuple(tag for tag in self.tags if tag.about.needs & ~known == 0)
         return found
 
 

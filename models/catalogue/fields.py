@@ -36,7 +36,9 @@ def bind(field: Field) -> Reader:
     if key is not None and "*" not in path:
         inner.append(key)
     moves = _health_moves if section == "health" else None
-    return Reader(_from_section(section, inner, is_instant=field.type.kind == "instant"), moves, is_sure=False)
+    return Reader(
+        _from_section(section, inner, is_instant=field.type.kind == "instant"), moves, is_sure=False
+    )
 
 
 def _from_section(section: str, path: list[str], *, is_instant: bool) -> Callable[[View], Any]:

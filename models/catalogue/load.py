@@ -87,7 +87,7 @@ class _Said:
 
     def span(self, field: str) -> int:
         """A duration, ms; 0 where it is not said."""
-        written = self.get(field, str, "", "a duration in quotes, like \"7d\"")
+        written = self.get(field, str, "", 'a duration in quotes, like "7d"')
         if not written:
             return 0
         try:
@@ -98,7 +98,9 @@ class _Said:
             raise self.wrong(field, f"'{written}' is no duration up to a year, like 90s, 2h, 7d")
         return ms
 
-    def rule(self, field: str, text: object, compile_rule: Callable[[Node], Any], expect: Any = "flag") -> Any:
+    def rule(
+        self, field: str, text: object, compile_rule: Callable[[Node], Any], expect: Any = "flag"
+    ) -> Any:
         """(expression, what it compiles to) of a rule's text."""
         if not isinstance(text, str):
             raise self.wrong(field, "must be a rule in quotes")
@@ -127,16 +129,19 @@ def _about(said: _Said, kind: str, rules: dict[str, str], required: int, **more:
     version = said.get("version", int, 1, "a whole number from 1")
     if version < 1:
         raise said.wrong("version", "must be a whole number from 1")
-    label = said.get("label", dict, {}, "a table of texts by language, like { en = \"Active\" }")
+    label = said.get("label", dict, {}, 'a table of texts by language, like { en = "Active" }')
     if not all(isinstance(text, str) for text in label.values()):
         raise said.wrong("label", "must be a table of texts by language")
     dwell_ms = said.span("dwell")
     spans = {"dwell": dwell_ms, "ttl": more.get("ttl_ms", 0)}
     lines = [kind, *(f"{name}: {text}" for name, text in rules.items())]
     lines += [f"{name}: {ms} ms" for name, ms in spans.items() if ms]
+    members = said.get("members", bool, False, "true or false")
+    if members and kind != "flag" and not more.get("values"):
+        raise said.wrong("members", "sets are kept of flags, and of categories whose values are known")
     return About(
         said.id, version, label, kind, "\n".join(lines),
-        members=said.get("members", bool, False, "true or false"),
+        members=members,
         owner=said.get("owner", str, "", "a text"),
         purpose=said.get("purpose", str, "", "a text"),
         dwell_ms=dwell_ms, needs=required, **more,
@@ -204,13 +209,11 @@ def _stated(said: _Said, kind: str, expect: str) -> Tag:
         raise said.wrong("step", "must be a number above 0")
     rules = {"value": unparse(node)} | ({"step": f"{step:g}"} if step else {})
     required, when = _when(said, rules, needs(node, parts))
-    told = []
-    for text in said.get("because", list, [], "a list of fields in quotes"):
-        told.append(said.rule("because", text, lambda node: fact(node, bind), None)[1])
-    if not told:
-        told = [fact(node, bind)]
+    named = said.get("because", list, [], "a list of fields in quotes")
+    told = [said.rule("because", text, lambda node: fact(node, bind), None)[1] for text in named]
     values = tuple(sorted(node.type.values or ()))
-    return Stated(_about(said, kind, rules, required, values=values), when, expression, step, told)
+    about = _about(said, kind, rules, required, values=values)
+    return Stated(about, when, expression, step, told or [fact(node, bind)])
 
 
 def _table(found: object, name: str) -> dict[str, Any]:

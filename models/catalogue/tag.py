@@ -9,8 +9,9 @@ Theory
     A flag is entered where `enter` holds and `leave` does not, and left where `leave` holds; without a
     `leave` it is left where `enter` does not hold any more. What was announced stays announced for `dwell`
     at least and for `ttl` at most; a tag whose time ran out while its condition goes on is spent, and comes
-    back only after the condition has ceased. A category or a number is what its expression says (`when` its condition holds), and
-    stays for `dwell` at least. Everything but these two is a function of the facts and the instant.
+    back only after the condition has ceased. A category or a number is what its expression says, where its
+    condition holds, and stays for `dwell` at least. Everything but these two is a function of the facts and
+    the instant.
 """
 
 from collections.abc import Callable, Sequence
@@ -87,10 +88,15 @@ class Tag:
 
     def is_firm(self, value: Value) -> bool:
         """Whether the value is sure to change at the end of its stretch."""
-        return False
+        raise NotImplementedError
 
     def until_ms(
-        self, view: "View", held: "Held | None", spent: bool, judged: Judged | None = None, limit_ms: int = NEVER
+        self,
+        view: "View",
+        held: "Held | None",
+        spent: bool,
+        judged: Judged | None = None,
+        limit_ms: int = NEVER,
     ) -> int:
         """The instant at which the value changes if nothing happens, `limit_ms` where none comes before it.
 
@@ -121,7 +127,7 @@ class Flag(Tag):
         staying: when it is held on to.
     """
 
-    __slots__ = ("_enters", "_entering", "_firm", "_stays", "_staying")
+    __slots__ = ("_entering", "_enters", "_firm", "_staying", "_stays")
 
     def __init__(self, about: About, entering: Rule, staying: Rule) -> None:
         super().__init__(about)
@@ -277,9 +283,8 @@ class Cases(Valued):
         for value, sign_of in self._signs:
             sign = sign_of(view)
             if sign > 0:
-                return value, sign if sign < end_ms else end_ms
-            if -sign < end_ms:
-                end_ms = -sign
+                return value, min(end_ms, sign)
+            end_ms = min(end_ms, -sign)
         return None, end_ms
 
     def _told(self, view: "View") -> list[Item]:

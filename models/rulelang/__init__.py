@@ -22,11 +22,11 @@ from models.rulelang.unparse import unparse
 from models.rulelang.values import Value, value
 
 __all__ = [
+    "NEVER",
     "Bind",
     "Facts",
     "Item",
     "Keyed",
-    "NEVER",
     "Node",
     "Reader",
     "Rule",

@@ -64,7 +64,7 @@ def condition(node: Node, bind: Bind) -> Condition:
             return _in(node, value(node.item, bind))
         case Field():
             found = value(node, bind)
-            return _told(lambda a: bool(a), found, (False, True))
+            return _told(bool, found, (False, True))
         case Call(name="known"):
             return _told(lambda a: a is not None, value(node.args[0], bind), (False, False))
         case Call(name="within"):
@@ -213,7 +213,7 @@ def _falling(op: str, found: Value, wanted: float) -> Condition:
 
 
 def _elapsed(op: str, instant: Value, limit: Value, *, is_fixed: bool) -> Condition:
-    """A `since` against a duration: the instant at which it reaches it, one millisecond later it is past it."""
+    """A `since` against a duration: the instant at which it reaches it; a millisecond later it is past it."""
     get, threshold = instant.get, limit.get
     reach = ceil if op in {">=", "<"} else lambda ms: floor(ms) + 1
 
@@ -236,7 +236,13 @@ def _elapsed(op: str, instant: Value, limit: Value, *, is_fixed: bool) -> Condit
         if from_ms is None or limit_ms is None:
             return NO
         past_ms = facts.at_ms - from_ms - limit_ms
-        return facts.at_ms + 1 if past_ms == 0 else NO if past_ms > 0 or limit_ms % 1 else int(past_ms - facts.at_ms)
+        return (
+            facts.at_ms + 1
+            if past_ms == 0
+            else NO
+            if past_ms > 0 or limit_ms % 1
+            else int(past_ms - facts.at_ms)
+        )
 
     def unequal(facts: Facts) -> int:
         known = get(facts) is not None and threshold(facts) is not None

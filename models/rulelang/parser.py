@@ -197,7 +197,9 @@ class _Builder:
         span_ms = self.scope.spans.get(subject)
         if span_ms is not None and int(window.value) > span_ms:
             kept = literals.write_duration(span_ms)
-            raise check.refuse(f"{subject} are remembered for {kept} after the newest: write {kept} or less", window)
+            raise check.refuse(
+                f"{subject} are remembered for {kept} after the newest: write {kept} or less", window
+            )
 
     def _argument(self, name: Function, usage: str, tree: Tree[Token], level: int) -> Node:
         node = self.build(tree, level)

@@ -47,9 +47,7 @@ def value(node: Node, bind: Bind) -> Value:
         case Call(name="count"):
             return _count(node)
         case Call(name="since"):
-            raise RuleError(
-                "since(...) must stand alone on one side of a comparison", node.line, node.column
-            )
+            raise RuleError("since(...) must stand alone on one side of a comparison", node.line, node.column)
         case _:
             raise RuleError("a condition has no value here: compare fields instead", node.line, node.column)
 

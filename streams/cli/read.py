@@ -15,7 +15,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from rich.console import Console
 
-from streams import exporter, keys
+from streams import catalogues, exporter, keys
 from streams.cli import why
 from streams.cli.options import Context, pass_context
 from streams.cli.person import person
@@ -98,7 +98,9 @@ def export(context: Context, out: Path, kind: str, as_of: str | None) -> None:
     client = exporter.connect(config.redis_url, config.buckets)
     at_ms = instant_ms(as_of) if as_of else now_ms
     ids = exporter.customer_ids(client)
-    found = exporter.documents(client, ids, config.buckets, config.rules(), at_ms, now_ms)
+    found = exporter.documents(
+        client, ids, config.buckets, catalogues.rules_in_force(client, config), at_ms, now_ms
+    )
     count = (write_jsonl if kind == "jsonl" else write_csv)(out, (doc for _, doc in found))
     click.echo(f"{count} profiles written to {out}")
 

@@ -12,7 +12,7 @@ import click
 import orjson
 
 from models.calendar import iso
-from streams import exporter, keys
+from streams import catalogues, exporter, keys
 from streams.cli.options import Context, pass_context
 from streams.cli.read import write_jsonl
 from streams.config import Config, instant_ms
@@ -96,7 +96,7 @@ def _embedded(
         ids = exporter.customer_ids(client)
         if out is not None:
             now_ms = int(time.time() * 1000)
-            rules = stack.config.rules()
+            rules = catalogues.rules_in_force(client, stack.config)
             found = exporter.documents(client, ids, stack.config.buckets, rules, at_ms, now_ms)
             write_jsonl(out, (doc for _, doc in found))
         dead = exporter.dead_letters(stack.config.brokers)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from redis.exceptions import ResponseError
 
 from streams import keys
+from streams.store.contract import InForce
 
 LIBRARY = files("streams.store").joinpath("lua/profilestream.lua").read_text(encoding="utf-8")
 LIBRARY_HASH = sha256(LIBRARY.encode()).hexdigest()[:16]
@@ -75,10 +76,16 @@ async def inspect(client: Any, buckets: int) -> list[Finding]:
     if meta.get("layout", LAYOUT) != LAYOUT:
         text = f"the store has key layout {meta['layout']}, this version knows {LAYOUT}"
         out.append(Finding("layout", True, text))
-    if "valkey_version" not in info and tuple(map(int, version.split(".")[:2])) < (7, 2):
+    if not has_waitaof_in(info):
         text = f"Redis {version} has no WAITAOF: durability before a Kafka commit is waited for by time"
         out.append(Finding("waitaof", False, text))
     return out
+
+
+def has_waitaof_in(info: dict[str, Any]) -> bool:
+    """Whether the server of this INFO can say what is on disk."""
+    version = str(info.get("redis_version", "0"))
+    return "valkey_version" in info or tuple(map(int, version.split(".")[:2])) >= (7, 2)
 
 
 async def load_functions(client: Any) -> None:
@@ -106,3 +113,12 @@ async def register(client: Any, buckets: int) -> tuple[str, bool]:
     pipe.hsetnx(keys.META, "layout", LAYOUT)
     pipe.hget(keys.META, "epoch")
     return (await pipe.execute())[3].decode(), existed
+
+
+def in_force(found: dict[bytes, bytes]) -> InForce:
+    """The catalogue of a `ps:catalogue` hash."""
+    if not found:
+        return InForce(0, "")
+    retired = tuple(name for name in found[b"retired"].decode().split(",") if name)
+    numbers = int(found[b"applied"]), retired, int(found.get(b"judged", 0))
+    return InForce(int(found[b"revision"]), found[b"text"].decode(), *numbers)

@@ -16,6 +16,10 @@ class StoreRestarted(StoreError):
     """The server is not the one we adopted: what we cached or wrote last may be gone. Rewind."""
 
 
+class CatalogueChanged(StoreError):
+    """A newer catalogue is in force than the one the writer judged under. Read it and judge again."""
+
+
 class StoreUnfit(Exception):
     """The store is reachable but must not be used as it is configured or filled. Trying again is useless."""
 
@@ -38,6 +42,7 @@ class Write(NamedTuple):
         doc: public document.
         wake_ms: next wake-up, 0 = none, None = unchanged.
         changes: tag changes for the outbox, in order.
+        members: sets of members to join (True) or leave, in order.
     """
 
     customer_id: str
@@ -47,6 +52,25 @@ class Write(NamedTuple):
     doc: bytes
     wake_ms: int | None
     changes: Sequence[bytes]
+    members: Sequence[tuple[str, bool]] = ()
+
+
+class InForce(NamedTuple):
+    """The catalogue in force.
+
+    Attributes:
+        revision: counts what was put into force; 0 = nothing was.
+        text: TOML.
+        applied_ms: when, epoch ms.
+        retired: sets of members that are not kept any more.
+        judged: customers judged under it by sweeps so far.
+    """
+
+    revision: int
+    text: str
+    applied_ms: int = 0
+    retired: tuple[str, ...] = ()
+    judged: int = 0
 
 
 class Entry(NamedTuple):
@@ -78,8 +102,34 @@ class Store(Protocol):
     async def load(self, customer_ids: Sequence[str]) -> dict[str, Stored]:
         """Token and state of each customer."""
 
-    async def commit(self, writes: Sequence[Write]) -> list[str]:
-        """Store each write whose token still matches; the ids of the stale ones come back."""
+    async def commit(self, writes: Sequence[Write], revision: int = 0) -> list[str]:
+        """Store each write whose token still matches; the ids of the stale ones come back.
+
+        Args:
+            writes: at most one a customer.
+            revision: of the catalogue under which they were judged.
+
+        Raises:
+            CatalogueChanged: a newer one is in force; some may be written, all may be tried again.
+        """
+
+    async def catalogue(self) -> InForce:
+        """The catalogue in force."""
+
+    async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
+        """Put a catalogue into force where `replaces` still is; gives the revision then in force."""
+
+    async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
+        """Some customers, and where to go on; 0 begins and ends. Nobody who stays is left out."""
+
+    async def unswept(self, buckets: Iterable[int], revision: int) -> list[int]:
+        """Those whose customers were not all judged under a revision yet."""
+
+    async def judged(self, count: int) -> None:
+        """So many customers more were judged by a sweep."""
+
+    async def swept(self, buckets: Sequence[int], revision: int, retired: Sequence[str]) -> None:
+        """All customers of these buckets were judged under a revision; sets not kept any more go."""
 
     async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
         """Customers whose wake-up is at or before an instant, at most `limit` a bucket."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.keys import bucket
-from streams.store.contract import Entry, Store, Stored, Write
+from streams.store.contract import CatalogueChanged, Entry, InForce, Store, Stored, Write
 
 
 class MemoryStore(Store):
@@ -21,6 +21,9 @@ class MemoryStore(Store):
         self._clock: dict[str, tuple[bool, int]] = {}
         self._workers: dict[str, int] = {}
         self._next_entry = 0
+        self.members: dict[tuple[int, str], set[str]] = {}
+        self._in_force = InForce(0, "")
+        self._swept: dict[int, int] = {}
 
     async def adopt(self) -> bool:
         """See `Store`."""
@@ -31,8 +34,10 @@ class MemoryStore(Store):
         found = ((cid, self.profiles.get(cid)) for cid in customer_ids)
         return {cid: Stored(w.token, w.state) if w else Stored(b"", b"") for cid, w in found}
 
-    async def commit(self, writes: Sequence[Write]) -> list[str]:
+    async def commit(self, writes: Sequence[Write], revision: int = 0) -> list[str]:
         """See `Store`."""
+        if revision < self._in_force.revision:
+            raise CatalogueChanged("a newer catalogue is in force")
         stale = []
         for write in writes:
             cid = write.customer_id
@@ -49,7 +54,41 @@ class MemoryStore(Store):
             if write.changes:
                 self._next_entry += 1
                 self.entries[b].append(Entry(b, str(self._next_entry).encode(), cid, list(write.changes)))
+            for name, joins in write.members:
+                members = self.members.setdefault((b, name), set())
+                (members.add if joins else members.discard)(cid)
         return stale
+
+    async def catalogue(self) -> InForce:
+        """See `Store`."""
+        return self._in_force
+
+    async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
+        """See `Store`."""
+        if self._in_force.revision == replaces:
+            self._in_force = InForce(replaces + 1, text, now_ms, tuple(retired))
+        return self._in_force.revision
+
+    async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
+        """See `Store`."""
+        ids = list(self.profiles)
+        end = cursor + count
+        return (end if end < len(ids) else 0), ids[cursor:end]
+
+    async def unswept(self, buckets: Iterable[int], revision: int) -> list[int]:
+        """See `Store`."""
+        return [b for b in buckets if self._swept.get(b, 0) < revision]
+
+    async def judged(self, count: int) -> None:
+        """See `Store`."""
+        self._in_force = self._in_force._replace(judged=self._in_force.judged + count)
+
+    async def swept(self, buckets: Sequence[int], revision: int, retired: Sequence[str]) -> None:
+        """See `Store`."""
+        for b in buckets:
+            self._swept[b] = max(revision, self._swept.get(b, 0))
+            for name in retired:
+                self.members.pop((b, name), None)
 
     async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
         """See `Store`."""

@@ -16,11 +16,22 @@ from redis.exceptions import RedisError
 
 from streams import keys
 from streams.store import checks
-from streams.store.contract import Entry, Store, Stored, StoreError, StoreRestarted, StoreUnfit, Write
+from streams.store.contract import (
+    CatalogueChanged,
+    Entry,
+    InForce,
+    Store,
+    Stored,
+    StoreError,
+    StoreRestarted,
+    StoreUnfit,
+    Write,
+)
 
 CALL_CUSTOMERS = 128  # customers in one function call: bounds how long the server is busy with it (~2 ms)
 TIMEOUT_S = 10.0  # of one command; the barrier waits inside it
-ROW = struct.Struct(">Hq6I")  # head of a row of `ps_commit`: bucket, wake-up, six lengths
+ROW = struct.Struct(">Hq7I")  # head of a row of `ps_commit`: bucket, wake-up, seven lengths
+SET = struct.Struct(">h")  # a set of members in it
 T = TypeVar("T")
 
 
@@ -101,33 +112,75 @@ class RedisStore(Store):
                 out[cid] = Stored(reply[2 * i], reply[2 * i + 1])
         return out
 
-    async def commit(self, writes: Sequence[Write]) -> list[str]:
+    async def commit(self, writes: Sequence[Write], revision: int = 0) -> list[str]:
         """See `Store`."""
         calls = _calls(writes)
         pipe = self._client.pipeline(transaction=False)
         for some in calls:
-            pipe.execute_command("FCALL", "ps_commit", *self._commit_args(some))
+            pipe.execute_command("FCALL", "ps_commit", *self._commit_args(some), revision)
         replies = await self._ask(pipe.execute())
+        if [-1] in replies:
+            raise CatalogueChanged("a newer catalogue is in force")
         return [some[i].customer_id for some, stale in zip(calls, replies, strict=True) for i in stale]
 
     def _commit_args(self, writes: Sequence[Write]) -> list[Any]:
-        """Number of keys, keys and the one argument of `ps_commit`."""
+        """Number of keys, keys and all arguments of `ps_commit` but the last."""
         slots: dict[int, int] = {}
+        sets: dict[str, int] = {}
         fixed: list[str] = []
         profiles: list[str] = []
         rows: list[bytes] = []
-        for customer_id, expect, token, state, doc, wake_ms, changes in writes:
+        for customer_id, expect, token, state, doc, wake_ms, changes, members in writes:
             b = keys.bucket(customer_id, self.buckets)
             slot = slots.get(b)
             if slot is None:
                 slot = slots[b] = len(slots)
-                fixed += (keys.due(b), keys.outbox(b))
+                fixed += (keys.due(b), keys.outbox(b), keys.revision(b))
             profiles.append(keys.profile(b, customer_id))
             wake = -1 if wake_ms is None else wake_ms
             cid, lines = customer_id.encode(), b"\n".join(changes)
-            lengths = len(cid), len(expect), len(token), len(state), len(doc), len(lines)
-            rows += (ROW.pack(slot, wake, *lengths), cid, expect, token, state, doc, lines)
-        return [len(fixed) + len(profiles), *fixed, *profiles, b"".join(rows)]
+            joins = b""
+            for name, is_member in members:
+                n = sets.setdefault(keys.members(b, name), len(sets) + 1)
+                joins += SET.pack(n if is_member else -n)
+            lengths = len(cid), len(expect), len(token), len(state), len(doc), len(lines), len(joins)
+            rows += (ROW.pack(slot, wake, *lengths), cid, expect, token, state, doc, lines, joins)
+        names = [*fixed, *profiles, *sets]
+        return [len(names), *names, b"".join(rows), len(slots)]
+
+    async def catalogue(self) -> InForce:
+        """See `Store`."""
+        found = await self._ask(self._client.hgetall(keys.CATALOGUE))
+        return checks.in_force(found)
+
+    async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
+        """See `Store`."""
+        names = [keys.CATALOGUE, *map(keys.revision, range(self.buckets))]
+        args = (replaces, text, now_ms, ",".join(retired))
+        return int(await self._ask(self._client.fcall("ps_apply", len(names), *names, *args)))
+
+    async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
+        """See `Store`."""
+        cursor, found = await self._ask(self._client.scan(cursor, match="ps:profile:*", count=count))
+        return cursor, [keys.customer(key) for key in found]
+
+    async def unswept(self, buckets: Iterable[int], revision: int) -> list[int]:
+        """See `Store`."""
+        done = await self._ask(self._client.hgetall(keys.SWEPT))
+        return [b for b in buckets if int(done.get(str(b).encode(), 0)) < revision]
+
+    async def judged(self, count: int) -> None:
+        """See `Store`."""
+        await self._ask(self._client.hincrby(keys.CATALOGUE, "judged", count))
+
+    async def swept(self, buckets: Sequence[int], revision: int, retired: Sequence[str]) -> None:
+        """See `Store`."""
+        pipe = self._client.pipeline(transaction=False)
+        for b in buckets:
+            if retired:
+                pipe.delete(*(keys.members(b, name) for name in retired))
+            pipe.hset(keys.SWEPT, str(b), str(revision))
+        await self._ask(pipe.execute())
 
     async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
         """See `Store`."""

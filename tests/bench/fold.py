@@ -162,8 +162,7 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
     out["encode"] = cost(lambda: [codec.encode(state) for state in after])
     out["document"] = cost(
         lambda: [
-            document.render(view, fold.customer_id, now_ms)
-            for view, fold in zip(views, done, strict=True)
+            document.render(view, fold.customer_id, now_ms) for view, fold in zip(views, done, strict=True)
         ]
     )
     out["changes"] = cost(

@@ -42,7 +42,8 @@ def test_it_shares_no_code_with_the_core() -> None:
         name
         for name in names
         # The grammar of tag rules is read by one parser; what they mean is written twice.
-        if (name.split(".")[0] in ("models", "") and name not in GRAMMAR) or (name.startswith("streams.") and "oracle" not in name)
+        if (name.split(".")[0] in ("models", "") and name not in GRAMMAR)
+        or (name.startswith("streams.") and "oracle" not in name)
     ]
 
 

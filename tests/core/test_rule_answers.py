@@ -223,7 +223,10 @@ def holds_as_told(one: Rule, world: World) -> None:
             elif re.fullmatch(r"(\d+[dhms])+", told):
                 assert OPS[op](world.at_ms - from_ms, duration_ms(told))
             elif told[:4].isdigit():  # compared with another `since`: that one's instant
-                assert OPS[op](world.at_ms - from_ms, world.at_ms - round(datetime.fromisoformat(told).timestamp() * 1000))
+                assert OPS[op](
+                    world.at_ms - from_ms,
+                    world.at_ms - round(datetime.fromisoformat(told).timestamp() * 1000),
+                )
         elif op == "known":
             assert value is not None
         else:

@@ -91,7 +91,7 @@ def check_evidence(seed: int, n: int) -> int:
     """Re-evaluating what stands in the document gives the tag that stands there."""
     seen: set[str] = set()
     checked = 0
-    for state, tag, view in holding(seed, n):
+    for _, tag, view in holding(seed, n):
         entry = document.document(view, "c", 0)["tags"][tag.id]
         items = entry["because"]
         assert items

@@ -31,8 +31,8 @@ from oracle import OracleSettings, compare, event_time_ms, recompute
 from models import codec, document, step
 from models.calendar import Calendar
 from models.rules import Rules
-from models.view import View
 from models.state import State
+from models.view import View
 from streams.config import Config
 from streams.local.simulate import disorder
 from streams.local.synthetic import synthetic

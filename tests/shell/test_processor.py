@@ -41,13 +41,13 @@ class FaultyStore(MemoryStore):
         self._maybe(self.fails)
         return await super().load(customer_ids)
 
-    async def commit(self, writes: Sequence[Write]) -> list[str]:
+    async def commit(self, writes: Sequence[Write], revision: int = 0) -> list[str]:
         self.calls += 1
         self._maybe(self.fails)
         if self.intrude is not None:
             intrude, self.intrude = self.intrude, None
             await intrude()
-        stale = await super().commit(writes)
+        stale = await super().commit(writes, revision)
         self._maybe(self.loses)
         return stale
 
@@ -175,7 +175,7 @@ async def test_a_restarted_store_is_not_asked_again() -> None:
     class Restarted(MemoryStore):
         calls = 0
 
-        async def commit(self, writes: Sequence[Write]) -> list[str]:
+        async def commit(self, writes: Sequence[Write], revision: int = 0) -> list[str]:
             self.calls += 1
             raise StoreRestarted("another server")
 

@@ -209,7 +209,7 @@ def header(function: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "function", ["ps_load", "ps_commit", "ps_due", "ps_outbox", "ps_delivered", "ps_watermark"]
+    "function", ["ps_load", "ps_commit", "ps_apply", "ps_due", "ps_outbox", "ps_delivered", "ps_watermark"]
 )
 def test_each_function_says_what_keys_and_arguments_it_takes(function: str) -> None:
     assert f"'{function}'" in LIBRARY
@@ -221,16 +221,21 @@ async def test_the_caller_passes_what_the_header_of_commit_describes(store: Redi
     text = header("ps_commit")
     assert "number" in text
     assert "wake-up" in text
-    assert "six lengths" in text
+    assert "seven lengths" in text
     ids = [f"c{n}" for n in range(5)]
     n_keys, *rest = store._commit_args([write(cid, b"t") for cid in ids])
-    fixed, profiles, (rows,) = rest[: n_keys - len(ids)], rest[n_keys - len(ids) : n_keys], rest[n_keys:]
+    fixed, profiles, (rows, n_buckets) = (
+        rest[: n_keys - len(ids)],
+        rest[n_keys - len(ids) : n_keys],
+        rest[n_keys:],
+    )
     numbers = list(dict.fromkeys(keys.bucket(cid, BUCKETS) for cid in ids))
     assert len(numbers) < len(ids)
-    assert fixed == [name for b in numbers for name in (keys.due(b), keys.outbox(b))]
+    assert fixed == [name for b in numbers for name in (keys.due(b), keys.outbox(b), keys.revision(b))]
+    assert n_buckets == len(numbers)
     assert profiles == [keys.profile(keys.bucket(cid, BUCKETS), cid) for cid in ids]
     slot, wake, *lengths = ROW.unpack_from(rows)
-    assert (numbers[slot], wake, lengths) == (keys.bucket("c0", BUCKETS), 77, [2, 0, 1, 5, 2, 6])
+    assert (numbers[slot], wake, lengths) == (keys.bucket("c0", BUCKETS), 77, [2, 0, 1, 5, 2, 6, 0])
     assert rows[ROW.size : ROW.size + sum(lengths)] == b"c0" + b"t" + b"\x01" * 5 + b"{}" + b"change"
 
 

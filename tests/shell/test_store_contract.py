@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from streams import keys
 from streams.keys import bucket
-from streams.store.contract import Store, Stored, Write
+from streams.store.contract import CatalogueChanged, Store, Stored, Write
 from streams.store.memory import MemoryStore
 from streams.store.redis_store import CALL_CUSTOMERS, RedisStore
 
@@ -258,3 +259,74 @@ async def test_a_store_with_data_is_known_again_and_keeps_its_epoch(store: Store
     assert await store.adopt() is True
     assert store.epoch == epoch
     assert (await store.load(["a"]))["a"].state
+
+
+# -- the catalogue in force --------------------------------------------------------------------------------
+
+
+async def test_a_catalogue_replaces_the_one_it_was_made_from_and_no_other(store: Store) -> None:
+    assert (await store.catalogue()).revision == 0
+    assert await store.apply("first", 0, 5, ()) == 1
+    assert await store.apply("late", 0, 6, ()) == 1  # somebody was quicker
+    assert await store.apply("second", 1, 7, ["gone", "seg=lost"]) == 2
+    found = await store.catalogue()
+    assert (found.revision, found.text, found.applied_ms) == (2, "second", 7)
+    assert (found.retired, found.judged) == (("gone", "seg=lost"), 0)
+
+
+async def test_nothing_is_written_under_a_catalogue_that_is_not_in_force_any_more(store: Store) -> None:
+    await store.apply("first", 0, 5, ())
+    assert await store.commit([write("a", wake_ms=5, changes=[b"x"])], 1) == []
+    before = await everything(store, "a", "b")
+    await store.apply("second", 1, 6, ())
+    with pytest.raises(CatalogueChanged):
+        await store.commit([write(cid, wake_ms=9, changes=[b"y"]) for cid in ("a", "b", *MANY)], 1)
+    assert await everything(store, "a", "b") == before
+    assert await store.commit([write("b")], 2) == []
+
+
+async def test_members_join_and_leave_with_the_profile(store: Store) -> None:
+    one = write("a")._replace(members=[("vip", True), ("stage=new", True)])
+    await store.commit([one, write("b")._replace(members=[("vip", True)])])
+    assert await members(store, "a", "vip") == {"a"}
+    assert await members(store, "b", "vip") >= {"b"}
+    moves = [("stage=new", False), ("stage=old", True), ("never", False)]
+    await store.commit([write("a", one.token)._replace(members=moves)])
+    assert await members(store, "a", "stage=new") == await members(store, "a", "never") == set()
+    assert await members(store, "a", "stage=old") == {"a"}
+
+
+async def test_a_stale_write_moves_no_member(store: Store) -> None:
+    await store.commit([write("a")._replace(members=[("vip", True)])])
+    assert await store.commit([write("a", b"old")._replace(members=[("vip", False)])]) == ["a"]
+    assert await members(store, "a", "vip") == {"a"}
+
+
+async def members(store: Store, cid: str, name: str) -> set[str]:
+    """Members of a set in a customer's bucket."""
+    b = bucket(cid, BUCKETS)
+    if isinstance(store, MemoryStore):
+        return set(store.members.get((b, name), ()))
+    assert isinstance(store, RedisStore)
+    return {one.decode() for one in await store._client.smembers(keys.members(b, name))}
+
+
+async def test_a_scan_finds_everyone_and_a_sweep_is_remembered_by_bucket(store: Store) -> None:
+    await store.commit([write(cid)._replace(members=[("gone", True), ("kept", True)]) for cid in MANY])
+    found: list[str] = []
+    cursor = -1
+    while cursor:
+        cursor, some = await store.scan(max(0, cursor), 7)
+        found += some
+    assert sorted(set(found)) == sorted(MANY)
+    await store.apply("first", 0, 5, ["gone"])
+    assert await store.unswept(range(BUCKETS), 1) == list(range(BUCKETS))
+    await store.judged(3)
+    await store.judged(4)
+    await store.swept([0, 3], 1, ["gone"])
+    assert await store.unswept(range(BUCKETS), 1) == [1, 2, 4, 5, 6, 7]
+    assert (await store.catalogue()).judged == 7
+    for cid in MANY:
+        swept = bucket(cid, BUCKETS) in (0, 3)
+        assert (cid in await members(store, cid, "gone")) is not swept
+        assert cid in await members(store, cid, "kept")

@@ -43,9 +43,9 @@ class Store(MemoryStore):
         await self._about("adopt")
         return self.holds_data
 
-    async def commit(self, writes: Sequence[Write]) -> list[str]:
+    async def commit(self, writes: Sequence[Write], revision: int = 0) -> list[str]:
         await self._about("commit")
-        return await super().commit(writes)
+        return await super().commit(writes, revision)
 
     async def watermark(
         self, generation: int, offsets: Mapping[str, int | None], *, void_newer: bool = False

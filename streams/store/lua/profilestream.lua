@@ -21,9 +21,9 @@ local function rows(text)
   local out, at = {}, 1
   while at <= #text do
     local row, lengths = {}, {}
-    row[1], row[2], lengths[1], lengths[2], lengths[3], lengths[4], lengths[5], lengths[6], at =
-      struct.unpack('>I2i8I4I4I4I4I4I4', text, at)
-    for i = 1, 6 do
+    row[1], row[2], lengths[1], lengths[2], lengths[3], lengths[4], lengths[5], lengths[6], lengths[7], at =
+      struct.unpack('>I2i8I4I4I4I4I4I4I4', text, at)
+    for i = 1, 7 do
       row[i + 2] = string.sub(text, at, at + lengths[i] - 1)
       at = at + lengths[i]
     end
@@ -33,19 +33,31 @@ local function rows(text)
 end
 
 -- ps_commit: store the new state of customers, each only if nobody wrote it in between.
---   KEYS[1..2b]    for each of b buckets: due, sorted set of wake-ups, and outbox, stream of tag changes
---   KEYS[2b+1..]   profile hashes, one a customer; on a cluster all keys are of one bucket
+--   KEYS[1..3b]    for each of b buckets: due, sorted set of wake-ups; outbox, stream of tag changes; and the
+--                  revision of the catalogue in force
+--   KEYS[3b+1..]   profile hashes, one a customer, then the sets of members that are named in the rows; on a
+--                  cluster all keys are of one bucket
 --   ARGV[1]        rows, one a customer in the order of the keys: a header of big-endian numbers (number
---                  of its bucket among the b, from 0; wake-up, -1 = as it was, 0 = none; six lengths), then
---                  customer id, expected token ('' = must not exist), new token, state, document, and the
---                  tag changes, a line each ('' = none). One argument: a client packs thousands slowly.
---   Output         positions (0-based) of the customers that were stale: nothing was written for them
+--                  of its bucket among the b, from 0; wake-up, -1 = as it was, 0 = none; seven lengths), then
+--                  customer id, expected token ('' = must not exist), new token, state, document, the tag
+--                  changes, a line each ('' = none), and the sets of members to join (+) or leave (-), 16 bits
+--                  each: number of the set's key, from 1. One argument: a client packs thousands slowly.
+--   ARGV[2]        b
+--   ARGV[3]        revision of the catalogue under which the writer judged
+--   Output         positions (0-based) of the customers that were stale: nothing was written for them; or
+--                  just -1: a newer catalogue is in force, nothing was written at all
 local function commit(keys, args)
-  local writes = rows(args[1])
-  local first = #keys - #writes
-  for i = 1, first, 2 do  -- a key of the wrong type fails here, before any write
-    redis.call('ZCARD', keys[i])
+  local writes, first = rows(args[1]), 3 * args[2]
+  for i = 1, first, 3 do
+    redis.call('ZCARD', keys[i])  -- a key of the wrong type fails here, before any write
     redis.call('XLEN', keys[i + 1])
+    if tonumber(redis.call('GET', keys[i + 2]) or '0') > tonumber(args[3]) then
+      return {-1}
+    end
+  end
+  local sets = first + #writes
+  for i = sets + 1, #keys do
+    redis.call('SCARD', keys[i])
   end
   local stored = {}
   for i = 1, #writes do
@@ -53,18 +65,22 @@ local function commit(keys, args)
   end
   local stale = {}
   for i = 1, #writes do
-    local slot, wake, id, expect, token, state, doc, changes = unpack(writes[i])
+    local slot, wake, id, expect, token, state, doc, changes, members = unpack(writes[i])
     if stored[i] ~= expect then
       stale[#stale + 1] = i - 1
     else
       redis.call('HSET', keys[first + i], 'tk', token, 'st', state, 'doc', doc)
       if wake == 0 then
-        redis.call('ZREM', keys[2 * slot + 1], id)
+        redis.call('ZREM', keys[3 * slot + 1], id)
       elseif wake > 0 then
-        redis.call('ZADD', keys[2 * slot + 1], wake, id)
+        redis.call('ZADD', keys[3 * slot + 1], wake, id)
       end
       if changes ~= '' then
-        redis.call('XADD', keys[2 * slot + 2], '*', 'c', id, 'e', changes)
+        redis.call('XADD', keys[3 * slot + 2], '*', 'c', id, 'e', changes)
+      end
+      for at = 1, #members, 2 do
+        local set = struct.unpack('>i2', members, at)
+        redis.call(set > 0 and 'SADD' or 'SREM', keys[sets + math.abs(set)], id)
       end
     end
   end
@@ -112,6 +128,21 @@ local function delivered(keys, args)
   return gone
 end
 
+-- ps_apply: put a catalogue into force, for all buckets at once.
+--   KEYS[1]      catalogue hash: revision, text, applied, retired (sets of members that nobody keeps any more)
+--   KEYS[2..]    revision of each bucket
+--   ARGV[1]      revision that it replaces, 0 = none
+--   ARGV[2..4]   text, epoch ms, retired
+--   Output       the revision now in force: above ARGV[1] by one, or another where that was not in force
+local function apply(keys, args)
+  local now = tonumber(redis.call('HGET', keys[1], 'revision') or '0')
+  if now ~= tonumber(args[1]) then return now end
+  redis.call('HSET', keys[1], 'revision', now + 1, 'text', args[2], 'applied', args[3], 'retired', args[4],
+    'judged', 0)
+  for i = 2, #keys do redis.call('SET', keys[i], now + 1) end
+  return now + 1
+end
+
 -- ps_watermark: up to where the effects of each input partition are stored; fenced by group generation.
 --   KEYS[1]     watermarks hash
 --   ARGV[1]     generation of the caller
@@ -143,4 +174,5 @@ redis.register_function{function_name = 'ps_due', callback = due, flags = {'no-w
 redis.register_function{function_name = 'ps_outbox', callback = outbox, flags = {'no-writes'}}
 redis.register_function('ps_commit', commit)
 redis.register_function('ps_delivered', delivered)
+redis.register_function('ps_apply', apply)
 redis.register_function('ps_watermark', watermark)
