@@ -17,11 +17,14 @@ from models.normalise import Rates
 from models.reference import CAPABILITIES, FIELDS, LATER, REQUIRED, SECTIONS, field_table, find, serving
 from models.reference_kinds import Kind
 from models.reference_schema import json_schema, schema_text
+from models.catalogue.load import load
+from models.catalogue.page import page
 from models.rules import Rules
 from models.seasons import Holidays
 from models.service import CONTACTS
+from models.view import View
 from streams.cli import cli
-from streams.config import calendar_of
+from streams.config import Config, calendar_of
 from streams.local.datasets import cdnow, complete_journey
 from streams.local.synthetic import synthetic
 
@@ -32,6 +35,7 @@ RULES = Rules(
     rates=Rates({"EUR": {"2020-01-01": "1.1"}}, "USD"),
     holidays=Holidays(("12-24..01-06",)),
     price_edges={"tea": (100, 500, 2_500, 10_000)},
+    catalogue=Config().tags(),
 )
 JSON = {"string": str, "instant": str, "integer": int, "number": float, "boolean": bool}
 Doc = dict[str, Any]
@@ -40,7 +44,7 @@ Doc = dict[str, Any]
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every leaf of a document with its path, a list as `name[]`; whatever is empty is a leaf."""
     row = find(path)
-    if row is not None and row.kind.json == "any":
+    if row is not None and row.kind.json in ("any", "evidence"):
         yield path, value
     elif isinstance(value, dict) and value:
         for name, inner in value.items():
@@ -56,8 +60,11 @@ def fits(value: Any, kind: Kind) -> bool:
     """Whether a value has the type of its row, and lies within its bounds."""
     if kind.json == "any":
         return True
-    if kind.json == "flag":
-        return value is True or (isinstance(value, str) and value != "")
+    if kind.json == "tag":
+        return value is True or (isinstance(value, str | int | float) and value not in ("", False))
+    if kind.json == "evidence":
+        known = (2, 3, 4)
+        return value != [] and all(len(item) in known and isinstance(item[0], str) for item in value)
     if type(value) is not JSON[kind.json] or (kind.values and value not in kind.values):
         return False
     if kind.pattern and not re.search(kind.pattern, value):
@@ -97,6 +104,9 @@ def folded(events: Iterable[Doc], at_ms: int, rules: Rules = RULES) -> Iterator[
         yield document_at(fold(mine, rules)[0], at_ms, rules)
 
 
+NEW = "[tags.buyer]\nenter = 'rfm.frequency >= 1'"
+
+
 def by_hand() -> Iterator[Doc]:
     """Documents of what neither data set has."""
     visit = [
@@ -115,6 +125,10 @@ def by_hand() -> Iterator[Doc]:
     ]  # fmt: skip
     later = [0, 1, HOUR, 2 * DAY, 31 * DAY, 2000 * DAY]
     yield from (document_at(fold(visit, RULES)[0], T0 + 90 * DAY + after, RULES) for after in later)
+    state, _ = fold(visit, RULES)
+    again = replace(RULES, catalogue=load(f"{RULES.catalogue.text}\n{NEW}", 2))
+    step.on_wake(state, T0 + 91 * DAY, again)
+    yield document.document(View(state, T0 + 91 * DAY, again), "c", 0)
     for alone in visit:
         yield document_at(fold([alone], RULES)[0], T0 + 91 * DAY, RULES)
     withdrawn = control(T0 + 91 * DAY, "consent", consent={"status": "withdrawn"})
@@ -128,7 +142,7 @@ def documents() -> list[Doc]:
     for seed, vocabulary in enumerate(lifecycle.VOCABULARIES):
         end_ms = T0 + 500 * DAY
         events = list(synthetic(seed, 12, 1_200, T0, end_ms))
-        for rules in (Rules(lifecycle=vocabulary), RULES):
+        for rules in (replace(RULES, lifecycle=vocabulary), RULES):
             out += [*folded(events, end_ms, rules), *folded(events, end_ms + 200 * DAY, rules)]
     return out
 
@@ -188,9 +202,16 @@ def test_every_capability_has_a_field_and_every_number_a_name() -> None:
 def test_the_page_and_the_schema_are_those_of_the_code() -> None:
     assert (ROOT / "FIELDS.md").read_text("utf-8") == field_table()
     assert (ROOT / "deploy/schema/profile-1.json").read_text("utf-8") == schema_text()
+    assert (ROOT / "TAGS.md").read_text("utf-8") == tags_page()
 
 
-@pytest.mark.parametrize(("kind", "text"), [("md", field_table), ("json-schema", schema_text)])
+def tags_page() -> str:
+    return page(Config().tags())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("md", field_table), ("json-schema", schema_text), ("tags", tags_page)]
+)
 def test_the_command_prints_them(kind: str, text: Any) -> None:
     done = CliRunner().invoke(cli, ["fields", "--format", kind])
     assert (done.exit_code, done.output) == (0, text())
@@ -206,7 +227,7 @@ def test_every_object_of_the_schema_allows_what_a_reader_does_not_know() -> None
             if node["additionalProperties"] is not True:
                 yield from closed(node["additionalProperties"], f"{path}.*")
         elif node.get("type") == "array":
-            yield from closed(node["items"], f"{path}[]")
+            yield from closed(node.get("items", {}), f"{path}[]")
 
     schema = json_schema()
     assert list(closed(schema, "")) == []

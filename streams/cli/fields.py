@@ -2,19 +2,23 @@
 
 import click
 
+from streams.config import Config
+
 
 @click.command()
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["md", "json-schema"]),
+    type=click.Choice(["md", "json-schema", "tags"]),
     default="md",
     show_default=True,
-    help="A page for people, or a schema for programs.",
+    help="A page for people, a schema for programs, or the page on tags and rules.",
 )
 def fields(kind: str) -> None:
     """Print the reference of the profile document: every field, its type, unit and meaning."""
+    from models.catalogue.page import page
     from models.reference import field_table
     from models.reference_schema import schema_text
 
-    click.echo(field_table() if kind == "md" else schema_text(), nl=False)
+    texts = {"md": field_table, "json-schema": schema_text, "tags": lambda: page(Config().tags())}
+    click.echo(texts[kind](), nl=False)

@@ -25,7 +25,11 @@ def test_a_changed_catalogue_reaches_everyone_and_leaves_nobody_behind(tmp_path:
         assert catalogues.read(client).revision == 1
         assert rollout.stale_members(client, stack.config) == ([], [])
         report = rollout.roll_out(stack, tmp_path, seed, ends, live_per_s=300)
-        print(report._replace(unlike=report.unlike[:3], stale=report.stale[:3], wrong_sets=report.wrong_sets[:3]))
+        print(
+            report._replace(
+                unlike=report.unlike[:3], stale=report.stale[:3], wrong_sets=report.wrong_sets[:3]
+            )
+        )
         assert (report.unlike, report.stale, report.wrong_sets) == ([], [], [])
         assert report.customers > 1_500
         assert report.predicted > report.customers // 4

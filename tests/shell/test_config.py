@@ -116,10 +116,9 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 def test_rules_carry_the_settings_they_need() -> None:
-    rules = load(
-        environ={}, overrides={"zone": "Asia/Tokyo", "currency": "JPY", "high_value_minor": 7}
-    ).rules()
-    assert (rules.currency, rules.high_value_minor) == ("JPY", 7)
+    rules = load(environ={}, overrides={"zone": "Asia/Tokyo", "currency": "JPY", "mature_orders": 7}).rules()
+    assert (rules.currency, rules.mature_orders) == ("JPY", 7)
+    assert "lifecycle" in rules.catalogue.by_id
     assert rules.calendar.day(54_000_000) == 1  # 15:00 UTC is midnight in Tokyo
     assert load(environ={}).rules().calendar.day(54_000_000) == 0
 
