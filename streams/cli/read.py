@@ -15,6 +15,8 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from rich.console import Console
 
+from models import codec
+from models.state import State
 from streams import exporter, keys
 from streams.cli import why
 from streams.cli.options import Context, pass_context
@@ -38,35 +40,57 @@ def get(context: Context, customer_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(doc)
         return
-    config.rules()  # refuses a zone that is none
+    catalogue = config.rules().catalogue  # refuses a zone that is none, too
     _show_what_it_can()
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     now_ms = int(time.time() * 1000)
-    console.print(person(orjson.loads(doc), now_ms, console.width, ZoneInfo(config.zone)))
+    zone = ZoneInfo(config.zone)
+    console.print(person(orjson.loads(doc), now_ms, console.width, zone, catalogue))
 
 
 @click.command()
 @click.argument("customer_id", metavar="CUSTOMER")
 @click.argument("tag", required=False)
+@click.option("--lang", default="en", show_default=True, help="Language of the labels, such as zh.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the document says, as an array.")
 @pass_context
-def explain(context: Context, customer_id: str, tag: str | None, as_json: bool) -> None:
-    """Say why CUSTOMER holds a tag, or each of them: since when, by which rule, and until when."""
+def explain(context: Context, customer_id: str, tag: str | None, lang: str, as_json: bool) -> None:
+    """Say why CUSTOMER holds a tag or does not, or each that is held: since when, why, and until when."""
     config = context.config()
-    doc = orjson.loads(_stored(config, customer_id))
-    known = why.known(doc)
+    rules = config.rules()
+    blob, private = _both(config, customer_id)
+    doc = orjson.loads(blob)
+    known = why.known(doc, rules.catalogue)
     if tag is not None and tag not in known:
         names = ", ".join(map(plain, known))
         raise click.ClickException(f"tag '{plain(tag)}' is not known; there are {names}")
     if as_json:
         click.echo(orjson.dumps(why.entries(doc, tag)))
         return
-    rules = config.rules()
     _show_what_it_can()
-    now_ms = int(time.time() * 1000)
-    click.echo("\n".join(why.explain(doc, now_ms, rules, ZoneInfo(config.zone), tag)))
+    now_ms, zone = int(time.time() * 1000), ZoneInfo(config.zone)
+    lines = why.explain(doc, now_ms, rules, zone, tag, state=_readable(private), lang=lang)
+    click.echo("\n".join(lines))
+
+
+def _both(config: Config, customer_id: str) -> tuple[bytes, bytes | None]:
+    """The document, and the private state that it shows."""
+    client = exporter.connect(config.redis_url, config.buckets)
+    key = keys.profile(keys.bucket(customer_id, config.buckets), customer_id)
+    doc, private = client.hmget(key, keys.DOC, keys.STATE)
+    if doc is None:
+        raise click.ClickException(f"customer '{plain(customer_id)}' is not known")
+    return doc, private
+
+
+def _readable(private: bytes | None) -> State | None:
+    """A state, where it is of this version: without it less is said."""
+    try:
+        return codec.decode(private) if private is not None else None
+    except codec.CodecError:
+        return None
 
 
 def _stored(config: Config, customer_id: str) -> bytes:
