@@ -9,6 +9,7 @@ from models.money import SCALES, MoneyError
 
 STAGE_STYLE = {"prospect": "white", "new": "bright_cyan", "active": "green", "reactivated": "bright_green",
                "at_risk": "yellow", "dormant": "magenta", "lost": "red"}  # fmt: skip
+MOST = 1e15  # no figure of a shop; beyond it a number is none
 LABEL = 12  # cells before what a row says
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 # (from how many seconds on, what is counted, its seconds): 60 days say more than one month does.
@@ -120,6 +121,27 @@ def many(n: float, noun: str) -> str:
     return f"{int(n) if n == int(n) else n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def figure(n: float) -> str:
+    """A number as people write it, to four decimals.
+
+    >>> figure(5000), figure(0.25), figure(-0.00001)
+    ('5,000', '0.25', '0')
+    """
+    shown = f"{n:,.4f}".rstrip("0").rstrip(".")
+    return "0" if shown == "-0" else shown
+
+
+def holds(label: str, value: bool | float | str) -> str:
+    """A tag that is held, in a few words: of a flag what it is called, else its value behind it.
+
+    >>> holds("Active", True), holds("Churn risk", "very_high"), holds("Average monthly spend", 15000)
+    ('Active', 'Churn risk very high', 'Average monthly spend 15,000')
+    """
+    if value is True:
+        return label
+    return f"{label} {plain(value.replace('_', ' ')) if isinstance(value, str) else figure(value)}"
+
+
 class Times:
     """Instants of a document (ISO-8601) in words; "" where it is none.
 
@@ -143,12 +165,13 @@ class Times:
         return (f"{at:%Y-%m-%d %H:%M %Z}" if zone else f"{at:%Y-%m-%d %H:%M}") if at else ""
 
     def exact(self, text: str) -> str:
-        """Such as 2026-12-03 09:14:05.250; the offset after it where clocks show that time twice."""
+        """Such as 2026-12-03 09:14:05, ms if it has any; the offset where clocks show that time twice."""
         at = self._at(text)
         if at is None:
             return ""
         is_twice = at.utcoffset() != at.replace(fold=1 - at.fold).utcoffset()
-        return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}{f'{at: %z}' if is_twice else ''}"
+        ms = at.microsecond // 1000
+        return f"{at:%Y-%m-%d %H:%M:%S}{f'.{ms:03}' if ms else ''}{f'{at: %z}' if is_twice else ''}"
 
     def ago(self, text: str) -> str:
         """Such as "12 days ago", "just now", "in 3 hours"."""

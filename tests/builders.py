@@ -153,5 +153,8 @@ class OneCustomer:
     def __init__(self, doc: bytes) -> None:
         self._doc = doc
 
+    def hgetall(self, key: str) -> dict[bytes, bytes]:
+        return {}
+
     def hget(self, key: str, field: str) -> bytes | None:
         return self._doc if ":c" in str(key) else None

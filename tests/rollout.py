@@ -1,7 +1,8 @@
-"""A change of the catalogue on a running deployment, under live traffic, and the questions asked afterwards."""
+"""A change of the catalogue on a running deployment, under live traffic, and the questions asked then."""
 
 import asyncio
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -84,8 +85,6 @@ class Traffic(threading.Thread):
 
     def run(self) -> None:
         """Half a second of events at a time."""
-        import random
-
         rng, n = random.Random(self.seed), 0
         while not self._done.is_set():
             some = []

@@ -4,6 +4,7 @@ import importlib.util
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ import pytest
 from builders import DAY, HOUR, T0, click, control, document_at, fold, order, service
 from click.testing import CliRunner
 
-from models import lifecycle
+from models import document, lifecycle, step
+from models.catalogue.load import load
+from models.catalogue.page import page
 from models.normalise import Rates
 from models.reference import CAPABILITIES, FIELDS, LATER, REQUIRED, SECTIONS, field_table, find, serving
 from models.reference_kinds import Kind
 from models.reference_schema import json_schema, schema_text
-from models.catalogue.load import load
-from models.catalogue.page import page
 from models.rules import Rules
 from models.seasons import Holidays
 from models.service import CONTACTS
@@ -61,7 +62,7 @@ def fits(value: Any, kind: Kind) -> bool:
     if kind.json == "any":
         return True
     if kind.json == "tag":
-        return value is True or (isinstance(value, str | int | float) and value not in ("", False))
+        return isinstance(value, str | int | float) and value is not False and value != ""
     if kind.json == "evidence":
         known = (2, 3, 4)
         return value != [] and all(len(item) in known and isinstance(item[0], str) for item in value)

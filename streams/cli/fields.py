@@ -20,5 +20,5 @@ def fields(kind: str) -> None:
     from models.reference import field_table
     from models.reference_schema import schema_text
 
-    texts = {"md": field_table, "json-schema": schema_text, "tags": lambda: page(Config().tags())}
-    click.echo(texts[kind](), nl=False)
+    texts = {"md": field_table, "json-schema": schema_text}
+    click.echo(texts[kind]() if kind in texts else page(Config().tags()), nl=False)

@@ -1,12 +1,10 @@
 """Reading a document without trust: a profile is data, and may be older or newer than this program."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
-from streams.screen import plain
-
-_MOST = 1e15  # no figure of a shop; beyond it a number is none
+from streams.screen import MOST, plain
 
 
 class Part:
@@ -25,6 +23,10 @@ class Part:
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._value if isinstance(name, str))
 
+    def only(self, *names: str) -> "Part":
+        """So much of it."""
+        return Part({name: self._value[name] for name in names if name in self._value})
+
     def part(self, name: str) -> "Part":
         """The object of that name."""
         return Part(self._value.get(name))
@@ -34,11 +36,26 @@ class Part:
         value = self._value.get(name)
         return [Part(one) for one in value] if isinstance(value, list) else []
 
+    def rows(self, name: str, columns: Sequence[str]) -> list["Part"]:
+        """The lists in the list of that name, what is in each under the names of the columns."""
+        value = self._value.get(name)
+        found = [one for one in value if isinstance(one, list)] if isinstance(value, list) else []
+        return [Part(dict(zip(columns, one, strict=False))) for one in found]
+
+    def listed(self, name: str) -> list["Part"]:
+        """What is in the list of that name, each under the same name."""
+        value = self._value.get(name)
+        return [Part({name: one}) for one in value] if isinstance(value, list) else []
+
     def number(self, name: str) -> float | None:
         """The number of that name."""
         value = self._value.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST
         return value if is_number else None
+
+    def is_true(self, name: str) -> bool:
+        """Whether what has that name is true, not only said to be."""
+        return self._value.get(name) is True
 
     def count(self, name: str) -> float:
         """The number of that name, 0 where there is none."""
@@ -48,6 +65,15 @@ class Part:
         """The text of that name, harmless; "" where there is none."""
         value = self._value.get(name)
         return plain(value) if isinstance(value, str) else ""
+
+    def raw_text(self, name: str) -> str:
+        """The text of that name as it stands there: to be looked at, never to be shown."""
+        value = self._value.get(name)
+        return value if isinstance(value, str) else ""
+
+    def kind(self, name: str) -> type:
+        """What has that name."""
+        return type(self._value.get(name))
 
     def value(self, name: str) -> str:
         """Any JSON value in words, harmless; "unknown" where there is none."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from rich.console import Group
 from rich.text import Text
 
+from models.catalogue.catalogue import EMPTY, Catalogue
 from streams.cli import wording
 from streams.cli.part import Part
 from streams.cli.wording import named
@@ -28,6 +29,7 @@ class _Page(NamedTuple):
     doc: Part
     times: Times
     width: int
+    catalogue: Catalogue
 
     @property
     def currency(self) -> str:
@@ -44,7 +46,9 @@ class _Page(NamedTuple):
         return f"since {day}" if day else ""
 
 
-def person(doc: dict[str, Any], now_ms: int, width: int, zone: tzinfo = UTC) -> Group:
+def person(
+    doc: dict[str, Any], now_ms: int, width: int, zone: tzinfo = UTC, catalogue: Catalogue = EMPTY
+) -> Group:
     """One customer in full.
 
     Args:
@@ -52,9 +56,10 @@ def person(doc: dict[str, Any], now_ms: int, width: int, zone: tzinfo = UTC) -> 
         now_ms: the reader's now, epoch ms.
         width: of the screen, in columns.
         zone: in which days and times are shown.
+        catalogue: what tags are called.
     """
     narrow, wide = WIDTHS
-    page = _Page(Part(doc), Times(now_ms, zone), max(narrow, min(width, wide)))
+    page = _Page(Part(doc), Times(now_ms, zone), max(narrow, min(width, wide)), catalogue)
     if page.doc.part("consent").text("status") == "withdrawn":
         return Group(_title(page), _withdrawn(page))
     lines = [_title(page), *_who(page)]
@@ -183,17 +188,11 @@ def _cart(page: _Page) -> list[Text]:
     worth = f"{many(cart.count('qty'), 'piece')}, {money(cart.count('value_minor'), page.currency)}"
     times_of = f"since {since}" if since else "", f"touched {idle}" if idle else ""
     lines = cart.parts("lines")
-    shown = [_line(page, line) for line in lines]
+    shown = [wording.cart_line(line, page.currency) for line in lines]
     if sum(line.count("qty") for line in lines) < cart.count("qty") - 0.001:
         shown.append("and more")
     out += page.row("cart", [worth, Text(word, style), *times_of], 2)
     return out + page.row("in it", shown, 2)
-
-
-def _line(page: _Page, line: Part) -> str:
-    price = line.number("price_minor")
-    what = f"{round(line.count('qty'), 3):g} × {line.text('sku')}"
-    return f"{what} at {money(price, page.currency)}" if price is not None else what
 
 
 def _visits(page: _Page) -> list[Text]:
@@ -242,9 +241,8 @@ def _tags(page: _Page) -> list[Text]:
     tags = page.doc.part("tags")
     pieces = []
     for name in tags:
-        word, tag = wording.TAGS.get(name, named(name)), tags.part(name)
-        value = tag.value("value")
-        until = page.times.minute(tag.text("until"))
-        said = word if value == "yes" else f"{word} {value.replace('_', ' ')}"
+        tag = tags.part(name)
+        said = wording.holding(page.catalogue, name, tag)
+        until = page.times.day(tag.text("until"))  # `explain` has the instant
         pieces.append(Text.assemble((said, "bold"), f" until {until}" if until else ""))
     return page.row("tags", pieces, 3 if page.width >= 100 else 4)

@@ -15,6 +15,8 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from rich.console import Console
 
+from models import codec
+from models.state import State
 from streams import catalogues, exporter, keys
 from streams.cli import why
 from streams.cli.options import Context, pass_context
@@ -34,44 +36,66 @@ _PIPE_WIDTH = 100  # columns where there is no terminal
 def get(context: Context, customer_id: str, as_json: bool) -> None:
     """Print the profile of CUSTOMER_ID on one screen, read the way any client reads it: one HGET."""
     config = context.config()
-    doc = _stored(config, customer_id)
+    client = exporter.connect(config.redis_url, config.buckets)
+    doc = _stored(client, config, customer_id)
     if as_json:
         click.echo(doc)
         return
-    config.rules()  # refuses a zone that is none
+    catalogue = catalogues.rules_in_force(client, config).catalogue  # refuses a zone that is none, too
     _show_what_it_can()
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     now_ms = int(time.time() * 1000)
-    console.print(person(orjson.loads(doc), now_ms, console.width, ZoneInfo(config.zone)))
+    zone = ZoneInfo(config.zone)
+    console.print(person(orjson.loads(doc), now_ms, console.width, zone, catalogue))
 
 
 @click.command()
 @click.argument("customer_id", metavar="CUSTOMER")
 @click.argument("tag", required=False)
+@click.option("--lang", default="en", show_default=True, help="Language of the labels, such as zh.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the document says, as an array.")
 @pass_context
-def explain(context: Context, customer_id: str, tag: str | None, as_json: bool) -> None:
-    """Say why CUSTOMER holds a tag, or each of them: since when, by which rule, and until when."""
+def explain(context: Context, customer_id: str, tag: str | None, lang: str, as_json: bool) -> None:
+    """Say why CUSTOMER holds a tag or does not, or each that is held: since when, why, and until when."""
     config = context.config()
-    doc = orjson.loads(_stored(config, customer_id))
-    known = why.known(doc)
+    client = exporter.connect(config.redis_url, config.buckets)
+    rules = catalogues.rules_in_force(client, config)
+    blob, private = _both(client, config, customer_id)
+    doc = orjson.loads(blob)
+    known = why.known(doc, rules.catalogue)
     if tag is not None and tag not in known:
         names = ", ".join(map(plain, known))
         raise click.ClickException(f"tag '{plain(tag)}' is not known; there are {names}")
     if as_json:
         click.echo(orjson.dumps(why.entries(doc, tag)))
         return
-    rules = config.rules()
     _show_what_it_can()
-    now_ms = int(time.time() * 1000)
-    click.echo("\n".join(why.explain(doc, now_ms, rules, ZoneInfo(config.zone), tag)))
+    now_ms, zone = int(time.time() * 1000), ZoneInfo(config.zone)
+    lines = why.explain(doc, now_ms, rules, zone, tag, state=_readable(private), lang=lang)
+    click.echo("\n".join(lines))
 
 
-def _stored(config: Config, customer_id: str) -> bytes:
+def _both(client: Any, config: Config, customer_id: str) -> tuple[bytes, bytes | None]:
+    """The document, and the private state that it shows."""
+    key = keys.profile(keys.bucket(customer_id, config.buckets), customer_id)
+    doc, private = client.hmget(key, keys.DOC, keys.STATE)
+    if doc is None:
+        raise click.ClickException(f"customer '{plain(customer_id)}' is not known")
+    return doc, private
+
+
+def _readable(private: bytes | None) -> State | None:
+    """A state, where it is of this version: without it less is said."""
+    try:
+        return codec.decode(private) if private is not None else None
+    except codec.CodecError:
+        return None
+
+
+def _stored(client: Any, config: Config, customer_id: str) -> bytes:
     """The document as any client reads it."""
-    client = exporter.connect(config.redis_url, config.buckets)
     doc: bytes | None = client.hget(
         keys.profile(keys.bucket(customer_id, config.buckets), customer_id), keys.DOC
     )

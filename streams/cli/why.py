@@ -1,72 +1,102 @@
-"""Why a customer holds a tag, since when, by which rule and until when: `profilestream explain` in words.
+"""Why a customer holds a tag, or does not, since when, by which rule and until when: `profilestream explain`.
 
-Pure: a document in, sentences out. What decided stands in the document; a tag or a version of a rule that
-this program does not know is told from its `because` alone. Text of the document is only ever text.
+Pure: a document in, sentences out. A tag is told from its entry in the document, in the words of the
+catalogue; one that the catalogue does not know is told from its entry alone. What the document cannot say,
+the value that follows and why a tag is not held, comes of the private state, where the caller has it.
 """
 
-import re
-from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 
-from models import lifecycle
-from models.rules import DAY_MS, Rules
-from models.tags import TAGS
-from streams.cli import wording
+from models.calendar import iso
+from models.catalogue.catalogue import Catalogue
+from models.catalogue.tag import Tag, Value
+from models.rulelang import Item
+from models.rules import Rules
+from models.state import State
+from streams.cli import because, terms, wording
+from streams.cli.because import Page
+from streams.cli.foresight import Foresight, NotHeld, foresight
+from streams.cli.nouns import ACTIVITY
 from streams.cli.part import Part
+from streams.cli.reasons import Bounds, told
 from streams.cli.wording import named
-from streams.screen import Times, many, money, plain
+from streams.screen import Times, figure, plain
 
-_FACTS = ("value", "since", "rule", "because", "until")
-_RULES = {tag.id: tag.rule for tag in TAGS}  # of any other this program does not know the meaning
-_SILENT = {name for words in lifecycle.VOCABULARIES.values() for _, name in words.silence}
-_STAGES = {name for words in lifecycle.VOCABULARIES.values() for name in words.stages()}
-_THRESHOLDS = ("at_risk_days", "dormant_days", "lost_days")
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:\d\d)", re.ASCII)
-_MOST = 12  # facts of a tag that is not known here
+_FACTS = ("value", "since", "rule", "because", "cause", "until")
 
 
-class _Page(NamedTuple):
-    """What all sentences need."""
+class _Said(NamedTuple):
+    """What sentences need besides the document."""
 
-    doc: Part
-    times: Times
+    page: Page
     zone: str
-    rules: Rules
+    catalogue: Catalogue
+    ahead: Foresight | None
+    lang: str
 
     @property
     def who(self) -> str:
-        return self.doc.text("customer_id") or "the customer"
+        return self.page.doc.text("customer_id") or "the customer"
 
-    def money(self, minor: float) -> str:
-        return money(minor, self.doc.part("rfm").text("currency"))
+    def label(self, tag_id: str) -> str:
+        return wording.label(self.catalogue, tag_id, self.lang)
+
+    def value(self, tag: Tag | None, part: Part) -> str:
+        """The value of that name, in words: "" for a flag; a number in the unit of its rule."""
+        n = part.number("value")
+        if n is None:
+            return "" if part.is_true("value") else named(part.value("value"))
+        line = next(
+            (one for one in (tag.about.text if tag else "").split("\n") if one.startswith("value: ")), ""
+        )
+        node = terms.term(line.removeprefix("value: "), "number") if line else None
+        return terms.amount(node, n, self.page.currency) if node is not None else figure(n)
+
+    def word(self, tag: Tag, value: Value) -> str:
+        """The same of a value that was judged."""
+        return self.value(tag, Part({"value": value}))
+
+    def because(self, items: list[Item]) -> str:
+        return told(self.page, Part({"because": items}).rows("because", because.COLUMNS))
 
 
 def explain(
-    doc: dict[str, Any], now_ms: int, rules: Rules, zone: tzinfo = UTC, tag: str | None = None
+    doc: dict[str, Any],
+    now_ms: int,
+    rules: Rules,
+    zone: tzinfo = UTC,
+    tag: str | None = None,
+    *,
+    state: State | None = None,
+    lang: str = "en",
 ) -> list[str]:
     """Who it is and how fresh, then a sentence a tag; one sentence alone where nothing is held.
 
     Args:
         doc: the document as Redis has it.
         now_ms: the reader's now, epoch ms.
-        rules: of the deployment; they name what follows.
+        rules: of the deployment; its catalogue is the one that explains.
         zone: in which times are shown.
-        tag: only this one.
+        tag: only this one, and what the catalogue says it is for.
+        state: the private state that the document shows; None = it cannot be read.
+        lang: language of the labels; where there is none, the English one.
     """
-    page = _Page(Part(doc), Times(now_ms, zone), plain(str(zone)), rules)
-    consent = page.doc.part("consent")
+    part = Part(doc)
+    page = Page(part, Times(now_ms, zone))
+    said = _Said(page, plain(str(zone)), rules.catalogue, foresight(state, rules), lang)
+    consent = part.part("consent")
     if consent.text("status") == "withdrawn":
         at = page.times.minute(consent.text("at"))
-        when = f" on {at} {page.zone}" if at else ""
-        return [f"{page.who} has withdrawn consent{when}: nothing is kept, and no tag is held."]
+        when = f" on {at} {said.zone}" if at else ""
+        return [f"{said.who} has withdrawn consent{when}: nothing is kept, and no tag is held."]
+    about = _about(said, tag) if tag is not None else []
     held = [Part(entry) for entry in entries(doc, tag)]
     if not held:
-        return [_not_held(page, tag) if tag is not None else f"{page.who} holds no tag."]
-    as_of, times = page.doc.text("as_of"), page.times
-    fresh = f" as of {times.minute(as_of)}, {times.ago(as_of)}" if times.ago(as_of) else ""
-    return [f"{page.who}{fresh}; times in {page.zone}", *(_sentence(page, entry) for entry in held)]
+        return [_not_held(said, tag), *about] if tag is not None else [f"{said.who} holds no tag."]
+    as_of, times = part.text("as_of"), page.times
+    fresh = f" as of {times.minute(as_of)} {said.zone}, {times.ago(as_of)}" if times.ago(as_of) else ""
+    return [f"{said.who}{fresh}:", *(_sentence(said, entry) for entry in held), *about]
 
 
 def entries(doc: dict[str, Any], tag: str | None = None) -> list[dict[str, Any]]:
@@ -79,171 +109,101 @@ def entries(doc: dict[str, Any], tag: str | None = None) -> list[dict[str, Any]]
     ]
 
 
-def known(doc: dict[str, Any]) -> list[str]:
-    """The tags of this version, and those held beyond them."""
-    return list(dict.fromkeys([*_RULES, *(entry["tag"] for entry in entries(doc))]))
+def known(doc: dict[str, Any], catalogue: Catalogue) -> list[str]:
+    """The tags of the catalogue, and those held beyond them."""
+    return list(dict.fromkeys([*catalogue.by_id, *(entry["tag"] for entry in entries(doc))]))
 
 
-def _sentence(page: _Page, entry: Part) -> str:
-    tag, value, rule = entry.text("tag"), entry.value("value"), entry.text("rule")
-    if _is_flag(entry):
-        head = wording.TAGS.get(tag, named(tag))
-    else:
-        head = f"{tag if tag in _RULES else named(tag)} {value}"
-    if since := page.times.minute(entry.text("since")):
-        head += f" since {since}"
-    why = _BECAUSE[tag](page, entry) if tag in _BECAUSE and rule == _RULES[tag] else ""
-    why = why or _generic(page, entry.part("because"))
-    return f"{head}{why and f': {why}'}{rule and f' ({rule})'}. {_until(page, entry)}"
+def _about(said: _Said, tag_id: str) -> list[str]:
+    """What a tag is for and whose it is."""
+    tag = said.catalogue.by_id.get(tag_id)
+    if tag is None:
+        return []
+    owner = f" of {plain(tag.about.owner)}" if tag.about.owner else ""
+    purpose = f": {plain(tag.about.purpose, 200)}" if tag.about.purpose else "."
+    return [f"{said.label(tag_id)} is a {tag.about.kind}{owner}{purpose}"]
 
 
-def _until(page: _Page, entry: Part) -> str:
-    """What follows when nothing happens."""
+def _sentence(said: _Said, entry: Part) -> str:
+    tag_id, rule = entry.text("tag"), entry.text("rule")
+    tag = said.catalogue.by_id.get(entry.raw_text("tag"))
+    head = f"{said.label(entry.raw_text('tag'))} {said.value(tag, entry)}".strip() or tag_id
+    if since := said.page.times.minute(entry.text("since")):
+        head += f" since {since} {said.zone}"
+    items = entry.rows("because", because.COLUMNS)
+    is_ours = tag is not None and rule == tag.rule
+    bounds: Bounds = (
+        "to stay" if tag is not None and is_ours and "\nleave: " in tag.about.text else "tightest"
+    )
+    why = told(said.page, items, bounds)
+    ruled = f" ({rule})" if rule else ""
+    cause, until = _cause(said, entry.part("cause")), _until(said, entry, tag, items)
+    return f"{head}{why and f': {why}'}{ruled}{cause}. {until}"
+
+
+def _cause(said: _Said, cause: Part) -> str:
+    """What announced it."""
+    if topic := cause.text("topic"):
+        partition, offset = cause.number("partition"), cause.number("offset")
+        place = f"/{partition:.0f}@{offset:.0f}" if partition is not None and offset is not None else ""
+        return f", announced by {topic}{place}"
+    if at := said.page.times.exact(cause.text("timer")):
+        return f", announced by time alone on {at}"
+    revision = cause.number("catalogue")
+    return "" if revision is None else f", announced by revision {revision:.0f} of the catalogue"
+
+
+def _until(said: _Said, entry: Part, tag: Tag | None, items: list[Part]) -> str:
+    """What follows when nothing happens, and what would prevent it."""
     if "until" not in entry:
         return "Time alone does not change it."
-    at = page.times.exact(entry.text("until")) or "an unknown instant"
-    if next_stage := _next_stage(page.rules, entry):
-        return f"Becomes {next_stage} on {at} if nothing happens."
-    verb = "Leaves" if _is_flag(entry) else "Changes"
-    return f"{verb} on {at} unless something happens before."
+    until_ms, since_ms = (because.instant_ms(entry.text(name)) for name in ("until", "since"))
+    at = said.page.times.exact(entry.text("until"))
+    at = f"{at} {said.zone}" if at else "an unknown instant"
+    then = "Leaves" if entry.is_true("value") else "Changes"
+    is_ours = tag is not None and entry.text("rule") == tag.rule
+    if tag is not None and is_ours and until_ms is not None and since_ms is not None:
+        if tag.ttl_ms and until_ms == since_ms + tag.ttl_ms:
+            return f"Leaves on {at} at the latest: it is held for {terms.span(tag.ttl_ms)} at most."
+        follows = said.ahead.follows(tag, until_ms) if said.ahead is not None else None
+        if follows is not None:
+            then = "Leaves" if follows.value is None else f"Becomes {said.word(tag, follows.value)}"
+        if tag.dwell_ms and until_ms == since_ms + tag.dwell_ms:
+            at += f", after the {terms.span(tag.dwell_ms)} that it is held at least,"
+    return f"{then} on {at} unless {_prevented(items)} before."
 
 
-def _is_flag(entry: Part) -> bool:
-    return entry.value("value") == "yes" and not entry.text("value")
+def _prevented(items: list[Part]) -> str:
+    """What could move the facts that decided."""
+    nodes = [node for item in items if (node := because.node_of(item)) is not None]
+    found = terms.moved(nodes)
+    if ACTIVITY in found:
+        found = [ACTIVITY]
+    if not found:
+        return "something happens"
+    *most, last = found
+    return f"there is {', '.join(most)} or {last}" if most else f"there is {last}"
 
 
-def _lifecycle(page: _Page, entry: Part) -> str:
-    """Why it is held, as each of the next; "" where a fact is missing."""
-    because, stage = entry.part("because"), entry.text("value")
-    orders, last = because.number("orders"), page.times.minute(because.text("last_order_at"))
-    days = [because.count(name) for name in _THRESHOLDS if name in because]
-    if orders is None or stage not in _STAGES or (orders and (not last or len(days) != 1)):
-        return ""
-    if not orders:
-        return "no order counts"
-    out = f"{many(orders, 'order')}, {'the last ' if orders > 1 else ''}on {last}"
-    silence = f"{many(days[0], 'day')} of silence"
-    if stage in _SILENT:
-        return f"{out}, {silence} {'makes' if days[0] == 1 else 'make'} {stage}"
-    return f"{out}{' after a long pause' if stage == 'reactivated' else ''}, less than {silence}"
+def _not_held(said: _Said, tag_id: str) -> str:
+    """Why it is not, and when it would be."""
+    head, tag = f"{said.who} does not hold {said.label(tag_id)}", said.catalogue.by_id.get(tag_id)
+    if tag is None or said.ahead is None:
+        return f"{head}."
+    found = said.ahead.not_held(tag)
+    left = said.page.times.minute(iso(found.left_ms)) if found.left_ms else ""
+    head += f", left on {left} {said.zone}" if left else ""
+    why = said.because(found.because)
+    return f"{head}{why and f': {why}'} ({tag.rule}). {_enters(said, tag, found)}"
 
 
-def _segment(_: _Page, entry: Part) -> str:
-    because = entry.part("because")
-    r, f, m = (because.count(name) for name in "rfm")
-    return f"scores from 1 to 5: recency {r:g}, frequency {f:g}, money {m:g}" if r and f and m else ""
-
-
-def _active(page: _Page, entry: Part) -> str:
-    because = entry.part("because")
-    last, days = page.times.minute(because.text("last_active_at")), because.number("within_days")
-    return f"last activity {last}, within {many(days, 'day')}" if last and days is not None else ""
-
-
-def _high_value(page: _Page, entry: Part) -> str:
-    because = entry.part("because")
-    net, least = because.number("net_minor"), because.number("at_least_minor")
-    if net is None or least is None:
-        return ""
-    return f"net spending {page.money(net)}, at least {page.money(least)}"
-
-
-def _idle(page: _Page, entry: Part) -> str:
-    because = entry.part("because")
-    idle, after = page.times.minute(because.text("idle_since")), because.number("after_s")
-    return f"idle since {idle}, for {_duration(after)} or more" if idle and after is not None else ""
-
-
-_BECAUSE: dict[str, Callable[[_Page, Part], str]] = {
-    "lifecycle": _lifecycle,
-    "rfm_segment": _segment,
-    "active_30d": _active,
-    "high_value": _high_value,
-    "cart_abandoned": _idle,
-    "browse_abandoned": _idle,
-}
-
-
-def _generic(page: _Page, because: Part) -> str:
-    """What decided, in the words of its own names."""
-    names = list(because)
-    said = [_fact(page, because, name) for name in names[:_MOST]]
-    return ", ".join([*said, f"{len(names) - _MOST} more"] if len(names) > _MOST else said)
-
-
-def _fact(page: _Page, because: Part, name: str) -> str:
-    number, text = because.number(name), because.text(name)
-    word, _, unit = name.rpartition("_")
-    if word and number is not None and unit in ("minor", "days", "s"):
-        said = {"minor": page.money(number), "days": many(number, "day"), "s": _duration(number)}
-        return f"{named(word)} {said[unit]}"
-    instant = page.times.minute(text) if _INSTANT.fullmatch(text) else ""
-    return f"{named(name)} {instant or because.value(name)}"
-
-
-def _duration(seconds: float) -> str:
-    """In the largest unit that says it exactly."""
-    fits = ((seconds / one, noun) for one, noun in _UNITS if seconds and not seconds % one)
-    return many(*next(fits, (seconds, "second")))
-
-
-def _next_stage(rules: Rules, entry: Part) -> str:
-    """The stage that follows in time; "" unless the rules agree with the document on when and from what."""
-    stage, because = entry.text("value"), entry.part("because")
-    until_ms, last_ms = _ms(entry.text("until")), _ms(because.text("last_order_at"))
-    is_known = entry.text("tag") == "lifecycle" and entry.text("rule") == _RULES["lifecycle"]
-    names = lifecycle.VOCABULARIES[rules.lifecycle].stages()
-    if not is_known or stage not in names or until_ms is None or last_ms is None:
-        return ""
-    orders = int(because.count("orders"))
-    before, changes_ms = lifecycle.stage(until_ms - 1, orders, last_ms, 0, rules)
-    after, _ = lifecycle.stage(until_ms, orders, last_ms, 0, rules)  # silence: no gap before it matters
-    is_same = stage == before if stage in _SILENT else before not in _SILENT
-    return after if changes_ms == until_ms and is_same else ""
-
-
-def _ms(text: str) -> int | None:
-    try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000) if _INSTANT.fullmatch(text) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _not_held(page: _Page, tag: str) -> str:
-    why = _WHY_NOT[tag](page) if tag in _WHY_NOT else ""
-    verb = "is not" if why and tag in ("active_30d", "high_value") else "does not hold"
-    return f"{page.who} {verb} {plain(tag)}{why and f': {why}'}."
-
-
-def _inactive(page: _Page) -> str:
-    """Said where nothing at all was seen for so long: what was seen later need not be activity."""
-    last, at_ms = page.doc.text("last_seen_at"), _ms(page.doc.text("as_of"))
-    last_ms, days = _ms(last), page.rules.active_days
-    if last_ms is None or at_ms is None or at_ms - last_ms < days * DAY_MS:
-        return ""
-    return f"last seen {page.times.minute(last)} {page.zone}, {many(days, 'day')} or more ago"
-
-
-def _low_value(page: _Page) -> str:
-    rfm, least = page.doc.part("rfm"), page.rules.high_value_minor
-    net = rfm.number("net_minor")
-    if net is None or net >= least or rfm.text("currency") != page.rules.currency:
-        return ""
-    return f"net spending {page.money(net)}, less than {page.money(least)}"
-
-
-def _cart_kept(page: _Page) -> str:
-    cart = page.doc.part("journey").part("cart")
-    if not cart:
-        return "nothing is in the cart" if page.doc.part("journey") else ""
-    idle = page.times.minute(cart.text("idle_since"))
-    says = {"open": "still being filled", "expired": "given up"}.get(cart.text("state"))
-    return f"the cart is {says}, untouched since {idle} {page.zone}" if says and idle else ""
-
-
-_WHY_NOT: dict[str, Callable[[_Page], str]] = {
-    "rfm_segment": lambda page: "no order counts" if page.doc.part("rfm").number("frequency") == 0 else "",
-    "active_30d": _inactive,
-    "high_value": _low_value,
-    "cart_abandoned": _cart_kept,
-}
+def _enters(said: _Said, tag: Tag, found: NotHeld) -> str:
+    if found.is_spent:
+        over = f"Its time of {terms.span(tag.ttl_ms)} is over"
+        return f"{over}; it comes back only after this has ceased to be so."
+    if found.value is not None:
+        return "By this rule it would be held: it has not been judged by it yet."
+    if not found.enters_ms:
+        return "Time alone does not bring it."
+    verb = "Would be entered" if found.enters is True else f"Would become {said.word(tag, found.enters)}"
+    return f"{verb} on {said.page.times.exact(iso(found.enters_ms))} {said.zone} if nothing happens."

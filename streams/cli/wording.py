@@ -2,8 +2,9 @@
 
 from rich.text import Text
 
+from models.catalogue.catalogue import Catalogue
 from streams.cli.part import Part
-from streams.screen import Times, many, money, percent, plain
+from streams.screen import Times, holds, many, money, percent, plain
 
 STAGES = {
     "prospect": "has not bought yet",
@@ -60,15 +61,7 @@ CARTS = {
     "abandoned": ("left behind", "yellow"),
     "expired": ("given up", "dim"),
 }
-TAGS = {
-    "lifecycle": "stage",
-    "rfm_segment": "segment",
-    "active_30d": "active",
-    "high_value": "high value",
-    "cart_abandoned": "cart left behind",
-    "browse_abandoned": "looked around without buying",
-}
-_WEEKDAYS = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday",
+WEEKDAYS = {"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday",
              "sat": "Saturday", "sun": "Sunday"}  # fmt: skip
 _NTH = ("", "", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _FIRM = 0.3  # concentration from which a habit has a time: orders spread evenly have 0
@@ -77,6 +70,21 @@ _FIRM = 0.3  # concentration from which a habit has a time: orders spread evenly
 def named(name: str) -> str:
     """A name of the document in words."""
     return plain(name.replace("_", " "))
+
+
+def label(catalogue: Catalogue, tag_id: str, lang: str = "en") -> str:
+    """What people call a tag; one without a label, or unknown to the catalogue, by its name in words."""
+    tag = catalogue.by_id.get(tag_id)
+    labels = tag.about.label if tag is not None else {}
+    return plain(labels.get(lang) or labels.get("en") or "") or named(tag_id)
+
+
+def holding(catalogue: Catalogue, tag_id: str, tag: Part) -> str:
+    """A tag that is held, in a few words."""
+    number = tag.number("value")
+    return holds(
+        label(catalogue, tag_id), tag.is_true("value") or (tag.value("value") if number is None else number)
+    )
 
 
 def bought(part: Part, currency: str) -> str:
@@ -100,10 +108,17 @@ def orders(rfm: Part, currency: str) -> list[str]:
     return out
 
 
+def cart_line(line: Part, currency: str) -> str:
+    """How much of something lies in the cart, and at what price."""
+    price = line.number("price_minor")
+    what = f"{round(line.count('qty'), 3):g} × {line.text('sku')}"
+    return f"{what} at {money(price, currency)}" if price is not None else what
+
+
 def habits(part: Part, clock: str) -> list[str]:
     """When and how often a customer buys; `clock` says whose time the hours are."""
     out = []
-    day = _WEEKDAYS.get(part.text("usual_weekday"), "")
+    day = WEEKDAYS.get(part.text("usual_weekday"), "")
     hour = part.number("usual_hour")
     is_on = day and part.count("weekday_concentration") >= _FIRM
     is_at = hour is not None and 0 <= hour < 24 and part.count("hour_concentration") >= _FIRM

@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from streams.local.demo_watch import Watch
-from streams.screen import STAGE_STYLE, bar, dots, money, rule
+from streams.screen import STAGE_STYLE, bar, dots, holds, money, rule
 
 
 def card_lines(doc: dict[str, Any] | None, width: int) -> list[Text]:
@@ -20,7 +20,7 @@ def card_lines(doc: dict[str, Any] | None, width: int) -> list[Text]:
         first.append("   ").append(rfm["segment"], "bold")
         first.append(f"  r{rfm['r']} f{rfm['f']} m{rfm['m']}", "dim")
     second = Text.assemble(" ", *_facts(doc), style="")
-    third = Text.assemble((" tags  ", "dim"), "  ".join(_tag_words(doc)))
+    third = Text.assemble((" tags  ", "dim"), " · ".join(_tag_words(doc)))
     for line in (first, second, third):
         line.no_wrap = True
         line.truncate(width, overflow="ellipsis")
@@ -55,7 +55,7 @@ def _card(doc: dict[str, Any] | None, width: int) -> list[Text]:
         ("service", Text(f"{doc.get('service', {}).get('contacts', 0):,} contacts")),
         (
             "tags",
-            Text(", ".join(tag for tag in doc["tags"] if tag not in ("lifecycle", "rfm_segment")) or "-"),
+            Text(", ".join(_tag_words(doc, but=("lifecycle", "rfm_segment"))) or "-"),
         ),
     ]
     lines = [Text.assemble((f" {name:<9}", "dim"), value, no_wrap=True) for name, value in rows]
@@ -74,8 +74,9 @@ def _facts(doc: dict[str, Any]) -> Sequence[str]:
     return [" · ".join(facts)]
 
 
-def _tag_words(doc: dict[str, Any]) -> list[str]:
-    return [name if tag["value"] is True else f"{name}={tag['value']}" for name, tag in doc["tags"].items()]
+def _tag_words(doc: dict[str, Any], but: Sequence[str] = ()) -> list[str]:
+    """What is held, by the names that the stream of changes beside it shows."""
+    return [holds(name, tag["value"]) for name, tag in doc["tags"].items() if name not in but]
 
 
 def _count_line(name: str, count: int, whole: int, width: int, style: str) -> Text:

@@ -131,7 +131,7 @@ def test_counting_within_hours_and_what_did_not_follow() -> None:
     assert run(rules, *views, order("a", T0 + 2 * HOUR + 1), until=T0 + 9 * HOUR)[1][2:] == []
 
 
-# -- the causes and the evidence ------------------------------------------------------------------------------
+# -- the causes and the evidence -----------------------------------------------------------------------------
 
 
 def test_the_document_says_what_caused_a_tag() -> None:
@@ -159,7 +159,7 @@ def test_what_decided_is_said_and_what_did_not_is_not() -> None:
     ]  # fmt: skip
 
 
-# -- another catalogue ----------------------------------------------------------------------------------------
+# -- another catalogue ---------------------------------------------------------------------------------------
 
 OLD = "[tags.a]\nenter = 'rfm.frequency >= 1'\n[tags.b]\nenter = 'rfm.frequency >= 2'"
 NEW = (
@@ -184,12 +184,14 @@ def test_an_event_that_meets_a_new_catalogue_comes_after_it() -> None:
     arrival = next(arrive([order("y", T0 + 3 * DAY)]))._replace(offset=7)
     changes = step.on_events(state, [arrival], tags_of(NEW, 2), live=False).changes
     assert [(c.tag, c.new, c.source or "timer", c.at_ms - T0) for c in changes] == [
-        ("a", None, "catalogue", 3 * DAY), ("b", True, "catalogue", 3 * DAY), ("c", True, "catalogue", 3 * DAY),
+        ("a", None, "catalogue", 3 * DAY),
+        ("b", True, "catalogue", 3 * DAY),
+        ("c", True, "catalogue", 3 * DAY),
         ("c", None, "orders/0", 3 * DAY),
     ]  # fmt: skip
 
 
-# -- the file -------------------------------------------------------------------------------------------------
+# -- the file ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_an_event_that_meets_a_new_catalogue_comes_after_it() -> None:
         ("[tag.x]\nenter = 'rfm.frequency > 1'", "unknown table 'tag'"),
         ("[tags.X]\nenter = 'rfm.frequency > 1'", "[tags.X] id: must be small letters"),
         ("[tags.x]", "[tags.x] enter: is missing"),
-        ("[tags.x]\nenter = 'rfm.frequencie > 1'", "line 1, column 1: no field 'rfm.frequencie'; did you mean"),
+        ("[tags.x]\nenter = 'rfm.frequencie > 1'", "line 1, column 1: no field 'rfm.frequencie'; did you"),
         ("[tags.x]\nenter = 'rfm.recency_days > 30'", "write since(rfm.last_order_at)"),
         ("[tags.x]\nenter = 'count(product_view, 3d) > 1'", "product_view are remembered for 2d"),
         ("[tags.x]\nenter = 'rfm.frequency > 1'\nowns = 'me'", "[tags.x] owns: is not known of a flag"),

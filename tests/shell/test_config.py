@@ -33,7 +33,7 @@ def test_every_setting_has_a_unit_and_a_meaning(setting: Any) -> None:
     assert len(setting.metadata["meaning"].split()) >= 3
     units = {"_s": "seconds", "_ms": "ms", "_days": "days"}
     for suffix, unit in units.items():
-        if setting.name.endswith(suffix):
+        if setting.name.endswith(suffix) and not setting.name.endswith("_per_s"):
             assert setting.metadata["unit"] == unit
 
 

@@ -448,7 +448,6 @@ def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
             "eval",
             "evalsha",
             "keys",
-            "scan",
             "config",
             "debug",
             "flushall",
@@ -456,6 +455,8 @@ def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
             "acl",
             "script",
         }
+        if user != "worker":  # which judges everyone anew after a change of the catalogue
+            dangerous.add("scan")
         assert not dangerous & {word[1:].partition("|")[0] for word in words if word.startswith("+")}
     assert all(word.startswith(("%R~", "resetkeys")) for word in rights("reader") if "~" in word)
 

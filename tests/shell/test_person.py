@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections import defaultdict
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,11 +19,13 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 from rich.console import Console
 
+from models.catalogue.load import load
 from models.rules import Rules
 from streams import exporter
 from streams.cli import cli
 from streams.cli.person import person
 from streams.config import calendar_of
+from streams.local.demo_card import card_lines
 from streams.local.synthetic import synthetic
 from streams.screen import LABEL, Times, bar, plain, row
 
@@ -30,6 +33,7 @@ MINUTE = 60_000
 SATURDAY_14 = T0 + 3 * DAY + 14 * HOUR
 LAST = SATURDAY_14 + 13 * 14 * DAY
 RICH_RULES = replace(RULES, zones=calendar_of, price_edges={"tea": (100, 500, 900)})
+SHIPPED = load(files("models.catalogue").joinpath("catalogue.toml").read_text(encoding="utf-8"))
 ITEMS = [
     {"category": "tea", "qty": 2, "price": "9.50", "brand": "Borealis", "sku": "s1"},
     {"category": "coffee", "price": 12.25, "brand": "Acme"},
@@ -224,11 +228,33 @@ def test_service_and_satisfaction() -> None:
     )
 
 
-def test_tags_and_until_when() -> None:
+def test_tags_by_their_names_where_nothing_is_known_of_them() -> None:
     assert said(screen(full(), LAST + 3 * DAY), "tags") == (
-        "stage active until 2024-08-16 14:00 · segment champions until 2024-06-17 14:00 · "
-        "active until 2024-06-19 14:00 · high value · cart left behind until 2024-06-19 14:00"
+        "lifecycle active until 2024-08-16 · rfm segment champions until 2024-06-17 · "
+        "active 30d until 2024-06-19 · high value · cart abandoned until 2024-06-19"
     )
+
+
+def test_tags_by_their_labels_and_until_when() -> None:
+    doc = doc_of(*everything(), at_ms=LAST + 3 * DAY, rules=replace(RICH_RULES, catalogue=SHIPPED))
+    assert len(doc["tags"]) == 17
+    assert said(screen(doc, LAST + 3 * DAY, catalogue=SHIPPED), "tags") == (
+        "Lifecycle stage active until 2024-08-16 · RFM segment champions until 2024-06-17 · "
+        "Active until 2024-06-19 · Churn risk low until 2024-06-15 · High value · VIP · "
+        "Loyal repurchaser until 2024-09-15 · High ticket … 9 more"
+    )
+    numbers = {"monthly_spend": {"value": 1_234_567.5}, "vip": {"value": True}, "odd": {"value": [1]}}
+    assert said(screen({"tags": numbers}, T0), "tags") == "monthly spend 1,234,567.5 · vip · odd [1]"
+
+
+def test_the_card_of_the_demo_names_any_tag() -> None:
+    doc = doc_of(*everything(), at_ms=LAST + 3 * DAY, rules=replace(RICH_RULES, catalogue=SHIPPED))
+    assert card_lines(doc, 130)[2].plain == (
+        " tags  lifecycle active · rfm_segment champions · active_30d · churn_risk low · high_value · vip · "
+        "loyal · high_ticket · monthly_…"
+    )
+    doc["tags"] = {"lifecycle": {"value": "new"}, "monthly_spend": {"value": 15_000}}
+    assert card_lines(doc, 130)[2].plain == " tags  lifecycle new · monthly_spend 15,000"
 
 
 def test_health_in_words_of_its_band() -> None:
@@ -419,7 +445,7 @@ def test_an_output_without_unicode_shows_what_it_can(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from streams import exporter; from streams.cli import main\n"
         "doc = pathlib.Path(sys.argv.pop()).read_bytes()\n"
-        "exporter.connect = lambda *_: type('C', (), {'hget': lambda *_: doc})()\n"
+        "exporter.connect = lambda *_: type('C', (), {'hget': lambda *_: doc, 'hgetall': lambda *_: {}})()\n"
         "main()"
     )
     done = subprocess.run(
