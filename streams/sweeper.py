@@ -7,9 +7,9 @@ customer who comes in meanwhile is judged under the new catalogue at once: the s
 
 import asyncio
 import logging
-import time
 
 from streams.keys import bucket
+from streams.pace import AT_ONCE, paced
 from streams.processor import Processor
 from streams.store.contract import Store, Unavailable
 from streams.timers import Timers
@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
 SCANNED = 512  # keys looked at in one call
-CHUNK = 32  # customers judged at a time; live events get a turn after each
 
 
 class Sweeper:
@@ -67,16 +66,10 @@ class Sweeper:
         while True:
             cursor, ids = await self._store.scan(cursor, SCANNED)
             mine = [cid for cid in ids if bucket(cid, size) in buckets]
-            for start in range(0, len(mine), CHUNK):
-                await self._judge(mine[start : start + CHUNK])
+            for start in range(0, len(mine), AT_ONCE):
+                some = mine[start : start + AT_ONCE]
+                await paced(self._processor.judge(some, self._timers.now_ms), len(some) / self._per_s)
             if mine:
                 await self._store.judged(len(mine))
             if not cursor:
                 return
-
-    async def _judge(self, ids: list[str]) -> None:
-        """Judge some, then rest as long as that took, and no shorter than the rate asks for."""
-        started_s = time.monotonic()
-        await self._processor.judge(ids, self._timers.now_ms)
-        took_s = time.monotonic() - started_s
-        await asyncio.sleep(max(took_s, len(ids) / self._per_s - took_s))

@@ -2,7 +2,7 @@
 
 Buckets are shared out among the live workers. Two that meet on one bucket for a moment do no harm: a
 wake-up is evaluated at its own due instant and stored only over the token it was computed from. Live
-events come first: after each small chunk the timers rest as long as they worked.
+events come first (`pace`).
 """
 
 import asyncio
@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from streams.clock import safe_now
 from streams.intake import Intake
+from streams.pace import AT_ONCE, paced
 from streams.processor import Processor
 from streams.store.contract import Store, Unavailable
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
-CHUNK = 128  # customers at a time
+FOUND = 512  # due customers looked up at a time
 HEARTBEAT_TTL_MS = 5_000
 LEAVE_S = 2.0  # patience with the last round
 
@@ -65,10 +66,8 @@ class Timers:
         """Until `leave` or cancelled."""
         while not self._leaving.is_set():
             self._idle.clear()
-            started = time.monotonic()
             try:
-                fired = await self.tick()
-                rest_s = min(time.monotonic() - started, 0.25) if fired else TICK_S
+                rest_s = 0.0 if await self.tick() else TICK_S
             except Unavailable as error:
                 log.warning("timers wait: %s", error)
                 rest_s = 1.0
@@ -92,7 +91,7 @@ class Timers:
             log.warning("left without a goodbye: %s", error)
 
     async def tick(self) -> int:
-        """One round: report, find out the time, fire one chunk. Gives the number of customers woken."""
+        """One round: report, find out the time, fire what is due. Gives the number of customers woken."""
         wall_ms = int(time.time() * 1000)
         await self._store.report_clock(self._intake.report(wall_ms))
         workers = await self._store.heartbeat(self._name, wall_ms, HEARTBEAT_TTL_MS)
@@ -103,8 +102,10 @@ class Timers:
         )
         if not self.now_ms or not self.buckets:
             return 0
-        per_bucket = max(1, CHUNK // len(self.buckets))
+        per_bucket = max(1, FOUND // len(self.buckets))
         due = await self._store.due(self.buckets, self.now_ms, per_bucket)
-        if due:
-            await self._processor.wake(due, self.now_ms)
+        for start in range(0, len(due), AT_ONCE):
+            if self._leaving.is_set():
+                break
+            await paced(self._processor.wake(due[start : start + AT_ONCE], self.now_ms))
         return len(due)
