@@ -115,9 +115,12 @@ def cli(stack: LocalStack, *args: str) -> str:
 
 
 def roll_out(
-    stack: LocalStack, directory: Path, seed: int, ends: dict[Any, int], *, live_per_s: float
+    stack: LocalStack, directory: Path, seed: int, ends: dict[Any, int], *, live_per_s: float, kill: bool
 ) -> Report:
-    """Look at the difference, apply it beside live traffic, and hold the one against the other."""
+    """Look at the difference, apply it beside live traffic, and hold the one against the other.
+
+    With `kill` the first worker is killed while it sweeps, and started again.
+    """
     client, config = exporter.connect(stack.config.redis_url), stack.config
     file, predicted_file = directory / "changed.toml", directory / "predicted.jsonl"
     file.write_text(changed(catalogues.rules_in_force(client, config).catalogue.text), encoding="utf-8")
@@ -131,7 +134,12 @@ def roll_out(
     traffic = Traffic(stack, seed, ids[: max(1, len(ids) // 20)], live_per_s)
     traffic.start()
     started = time.monotonic()
+    victim = threading.Timer(0.8, _kill, [stack]) if kill else None
+    if victim is not None:
+        victim.start()
     cli(stack, "tags", "apply", str(file))
+    if victim is not None:
+        victim.join()
     apply_s = time.monotonic() - started
     traffic.stop()
     together = {tp: ends.get(tp, 0) + traffic.ends.get(tp, 0) for tp in ends.keys() | traffic.ends.keys()}
@@ -149,6 +157,11 @@ def roll_out(
     return Report(
         len(ids), count, len(ids) - len(untouched), unlike, stale, wrong, apply_s, traffic.sent
     )  # fmt: skip
+
+
+def _kill(stack: LocalStack) -> None:
+    stack.workers[0].kill()
+    stack.workers[0].start()
 
 
 def announced(brokers: str, revision: int) -> dict[str, set[tuple[Any, ...]]]:

@@ -14,7 +14,10 @@ from streams.local.stack import LocalStack
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_a_changed_catalogue_reaches_everyone_and_leaves_nobody_behind(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("kill", [False, True], ids=["calm", "a worker is killed"])
+def test_a_changed_catalogue_reaches_everyone_and_leaves_nobody_behind(
+    tmp_path: Path, seed: int, kill: bool
+) -> None:
     settings = {"partitions": 4, "commit_interval_s": 0.3, "log_level": "warning"}
     with LocalStack(tmp_path, settings) as stack:
         stack.start_worker()
@@ -24,7 +27,7 @@ def test_a_changed_catalogue_reaches_everyone_and_leaves_nobody_behind(tmp_path:
         wait_settled(client, stack.config.buckets, ends, 0, stack.workers, time.monotonic() + 120)
         assert catalogues.read(client).revision == 1
         assert rollout.stale_members(client, stack.config) == ([], [])
-        report = rollout.roll_out(stack, tmp_path, seed, ends, live_per_s=300)
+        report = rollout.roll_out(stack, tmp_path, seed, ends, live_per_s=300, kill=kill)
         print(
             report._replace(
                 unlike=report.unlike[:3], stale=report.stale[:3], wrong_sets=report.wrong_sets[:3]
