@@ -105,8 +105,10 @@ async def test_a_worker_that_knows_only_the_old_catalogue_writes_nothing_under_i
     assert (found.revision, sorted(found.tags)) == (2, ["buyer"])
     mine = [(d["tag"], d["new"], *d["cause"]) for d in changes(store) if d["customer_id"] == "c1"]
     assert mine[2:] == [
-        ("gone", None, "catalogue"), ("buyer", None, "catalogue"), ("buyer", True, "topic", "partition", "offset")
-    ]  # fmt: skip
+        ("gone", None, "catalogue"),
+        ("buyer", None, "catalogue"),
+        ("buyer", True, "topic", "partition", "offset"),
+    ]
 
 
 async def test_who_comes_in_during_the_sweep_is_not_judged_twice() -> None:
