@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
+from models.announcing import CATALOGUE, Change
 from models.calendar import iso
-from models.step import CATALOGUE, Change
 
 SOURCE = "profilestream"
 ENTERED, LEFT, CHANGED = "profilestream.tag.entered", "profilestream.tag.left", "profilestream.tag.changed"

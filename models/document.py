@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from models.calendar import iso
+from models.catalogue.held import BY_CATALOGUE, BY_TIMER, Held
 from models.rulelang import NEVER
-from models.state import BY_CATALOGUE, BY_TIMER, Held, State
+from models.state import State
 from models.view import View
 
 SCHEMA = 1
@@ -67,7 +68,7 @@ def _tags(view: View) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if not state.tags:
         return out
-    for tag in view.rules.catalogue.asked(state):
+    for tag in view.rules.catalogue.asked(view.parts):
         held = state.tags.get(tag.id)
         if held is None:
             continue

@@ -10,6 +10,7 @@ import msgspec
 
 from models.attributes import Attributes
 from models.calendar import Calendar
+from models.catalogue.held import Held
 from models.consent import Consent
 from models.engagement import Engagement
 from models.journey import Journey
@@ -21,9 +22,6 @@ from models.service import Service
 
 # Things that happen to a customer are not activity of the customer.
 PASSIVE_ACTIONS = frozenset(("campaign_received", "delivered"))
-
-
-BY_TIMER, BY_CATALOGUE = 0, -1  # in place of the number of a source
 
 
 class Seen(msgspec.Struct, array_like=True, gc=False):
@@ -42,34 +40,6 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
         if self.until_day and self.until_day[0] < today:
             drop = bisect_left(self.until_day, today)
             del self.key[:drop], self.until_day[:drop]
-
-
-class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A tag as announced.
-
-    Attributes:
-        value: what was announced; False for a tag that was left.
-        since_ms: since when it has it (event time).
-        seq: number of the change that announced it.
-        lag_ms: how long before `since_ms` the event happened that caused it; 0 for a timer.
-        source: what caused it: the n-th of the state's `offsets`, `BY_TIMER` or `BY_CATALOGUE`.
-        offset: of the event there; of `BY_CATALOGUE` its revision.
-        spent: of a tag that was left because its time ran out: its condition has gone on since.
-        before: (number, time of the cause) of up to three changes before it, latest first.
-    """
-
-    value: bool | str | int | float
-    since_ms: int
-    seq: int = 0
-    lag_ms: int = 0
-    source: int = BY_TIMER
-    offset: int = 0
-    before: list[tuple[int, int]] = []
-    spent: bool = False
-
-    def changes(self) -> list[tuple[int, int]]:
-        """(number, time of the cause) of the changes remembered, latest first."""
-        return [(self.seq, self.since_ms - self.lag_ms), *self.before]
 
 
 class State(msgspec.Struct, array_like=True, gc=False):

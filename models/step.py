@@ -20,18 +20,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from models.aggregates import apply, control
-from models.catalogue.tag import Flag, Tag, Value
+from models.announcing import CATALOGUE, WITHDRAWN, Cause, Change, announce, forget_left, is_spent, set_spent
 from models.events import Click, Control, Order, Service
 from models.rulelang import NEVER, Item
-from models.rules import DAY_MS, Rules
+from models.rules import Rules
 from models.standing import next_change_ms
-from models.state import BY_CATALOGUE, BY_TIMER, Held, State
+from models.state import State
 from models.view import View
 
 NO_LIMIT_MS = 1 << 62
-CORRECTABLE_MS = 35 * DAY_MS  # how long an announced change is remembered for a correction
-CATALOGUE = "catalogue"  # in place of a source
-WITHDRAWN: list[Item] = [["consent.status", "withdrawn", "==", "withdrawn"]]
 
 
 class Arrival(NamedTuple):
@@ -48,40 +45,6 @@ class Arrival(NamedTuple):
     source: str
     offset: int
     mark_ms: int
-
-
-class Cause(NamedTuple):
-    """Why tags are judged.
-
-    Attributes:
-        at_ms: when it happened: an event's time, a timer's due instant.
-        source: "topic/partition" of an event, "" for a timer, `CATALOGUE` for another catalogue.
-        offset: of the event; due instant of the timer; revision of the catalogue.
-    """
-
-    at_ms: int
-    source: str
-    offset: int
-
-
-class Change(NamedTuple):
-    """One change of one tag, as decided; `seq` counts a customer's changes from 1 without a gap.
-
-    `rule_version` is 0 where the catalogue has no such tag any more. `source` and `offset` are those of the
-    `Cause`. `corrects` are the numbers of the changes that it takes back: they were announced in ignorance of
-    it.
-    """
-
-    seq: int
-    tag: str
-    rule_version: int
-    old: Value
-    new: Value
-    because: list[Item]
-    at_ms: int
-    source: str
-    offset: int
-    corrects: tuple[int, ...] = ()
 
 
 class Step(NamedTuple):
@@ -178,7 +141,7 @@ def _adopt(state: State, now_ms: int, rules: Rules, changes: list[Change]) -> Vi
         cause = Cause(at_ms, CATALOGUE, catalogue.revision)
         for tag_id in [tag_id for tag_id in state.tags if tag_id not in catalogue.by_id]:
             gone: Item = [CATALOGUE, catalogue.revision, "without", tag_id]
-            changes.append(_announce(state, tag_id, 0, None, [gone], at_ms, cause))
+            changes.append(announce(state, tag_id, 0, None, [gone], at_ms, cause))
         view = View(state, at_ms, rules)
         _evaluate(view, changes, cause)
     state.revision = catalogue.revision
@@ -191,13 +154,13 @@ def _evaluate(view: View, changes: list[Change], cause: Cause) -> None:
     if state.withdrawn:
         for tag_id in list(state.tags):
             version = rules.catalogue.by_id[tag_id].version if tag_id in rules.catalogue.by_id else 0
-            changes.append(_announce(state, tag_id, version, None, WITHDRAWN, at_ms, cause))
+            changes.append(announce(state, tag_id, version, None, WITHDRAWN, at_ms, cause))
         state.wake_at_ms = 0
     else:
         wake_ms = _judge(view, changes, cause)
         state.wake_at_ms = 0 if wake_ms == NEVER else wake_ms
     if state.left:
-        _forget_left(state, at_ms - CORRECTABLE_MS)
+        forget_left(state, at_ms)
     state.as_of_ms = at_ms
 
 
@@ -206,18 +169,18 @@ def _judge(view: View, changes: list[Change], cause: Cause) -> int:
     state, judged = view.state, view.judged
     tags, left = state.tags, state.left
     wake_ms = next_change_ms(state, view.now, view.rules) or NEVER
-    for tag in view.rules.catalogue.asked(state):
+    for tag in view.rules.catalogue.asked(view.parts):
         tag_id = tag.id
         held = tags.get(tag_id)
-        spent = held is None and tag.ttl_ms > 0 and _is_spent(left.get(tag_id))
+        spent = held is None and tag.ttl_ms > 0 and is_spent(left.get(tag_id))
         found = tag.judge(view, held, spent)
         if found[0] != (held.value if held is not None else None):
             because = tag.because(view, held)
-            changes.append(_announce(state, tag.id, tag.version, found[0], because, view.at_ms, cause))
+            changes.append(announce(state, tag.id, tag.version, found[0], because, view.at_ms, cause))
             held = tags.get(tag.id)
-            spent = held is None and _set_spent(state, tag, view)
+            spent = held is None and set_spent(state, tag, view)
             found = tag.judge(view, held, spent)
-        elif spent and not _set_spent(state, tag, view):
+        elif spent and not set_spent(state, tag, view):
             spent, found = False, tag.judge(view, held, spent=False)
         if held is not None:
             judged[tag.id] = found
@@ -225,62 +188,3 @@ def _judge(view: View, changes: list[Change], cause: Cause) -> int:
             # A tag that is spent comes to life again without a word, but at its own instant.
             wake_ms = found[1] if spent else tag.until_ms(view, held, spent, found, wake_ms)
     return wake_ms
-
-
-def _is_spent(last: Held | None) -> bool:
-    return last is not None and last.spent
-
-
-def _set_spent(state: State, tag: Tag, view: View) -> bool:
-    """Remember of a tag that is not held whether its condition has gone on since its time ran out."""
-    spent = isinstance(tag, Flag) and tag.is_spent(view)
-    last = state.left.get(tag.id)
-    if last is not None and last.spent != spent:
-        state.left[tag.id] = Held(
-            last.value, last.since_ms, last.seq, last.lag_ms, last.source, last.offset, last.before, spent
-        )
-    return spent
-
-
-def _forget_left(state: State, before_ms: int) -> None:
-    old = [tag_id for tag_id, one in state.left.items() if one.since_ms < before_ms and not one.spent]
-    for tag_id in old:
-        del state.left[tag_id]
-
-
-def _announce(
-    state: State, tag_id: str, version: int, new: Value, because: list[Item], at_ms: int, cause: Cause
-) -> Change:
-    """Take a new value down, and what announced changes it corrects.
-
-    Those are the ones whose cause is later than the event that brings it: had it come in time, they would
-    have come otherwise or not at all.
-    """
-    cause_ms, cause_source, cause_offset = cause
-    state.seq = seq = state.seq + 1
-    was = state.tags.pop(tag_id, None)
-    last = was or state.left.pop(tag_id, None)
-    corrects: tuple[int, ...] = ()
-    before: list[tuple[int, int]] = []
-    if last is not None:
-        for one in last.changes():
-            if one[1] > cause_ms:
-                corrects += (one[0],)
-            elif one[1] >= at_ms - CORRECTABLE_MS and len(before) < 3:
-                before.append(one)
-    source, offset = _place(state, cause)
-    if new is None:
-        state.left[tag_id] = Held(False, at_ms, seq, at_ms - cause_ms, source, offset, before)
-    else:
-        state.tags[tag_id] = Held(new, at_ms, seq, at_ms - cause_ms, source, offset, before)
-    old = was.value if was is not None else None
-    return Change(seq, tag_id, version, old, new, because, at_ms, cause_source, cause_offset, corrects)
-
-
-def _place(state: State, cause: Cause) -> tuple[int, int]:
-    """A cause as `Held` has it."""
-    if not cause.source:
-        return BY_TIMER, 0
-    if cause.source == CATALOGUE:
-        return BY_CATALOGUE, cause.offset
-    return list(state.offsets).index(cause.source) + 1, cause.offset

@@ -11,6 +11,7 @@ from typing import Any
 
 from models import sections
 from models.calendar import date_of
+from models.catalogue import parts
 from models.health import MOVED_BY, Health, components, health
 from models.orders import LEDGER
 from models.rules import Rules
@@ -32,13 +33,15 @@ class View:
         health: health, None where nothing is known of it.
         still: sections that only events change, as far as they were asked for.
         moving: the other sections.
+        parts: what is known of the customer, see `catalogue.parts`.
         judged: of each tag held, what `Tag.judge` said of this view.
     """
 
-    __slots__ = ("at_ms", "day", "health", "judged", "moving", "now", "rules", "state", "still")
+    __slots__ = ("at_ms", "day", "health", "judged", "moving", "now", "parts", "rules", "state", "still")
 
     now: Standing
     day: int
+    parts: int
     health: Health | None
 
     def __init__(self, state: State, at_ms: int, rules: Rules) -> None:
@@ -55,6 +58,8 @@ class View:
             value: Any = standing(self.state, self.at_ms, self.rules)
         elif name == "day":
             value = self.rules.calendar.day(self.at_ms)
+        elif name == "parts":
+            value = _parts(self.state)
         elif name == "health":
             value = self._health()
         else:
@@ -107,3 +112,27 @@ class View:
             self.now.r, self.now.orders, (near, year), clicks, state.satisfaction, state.service
         )
         return health(known, self.rules)
+
+
+def _parts(state: State) -> int:
+    purchases = state.purchases
+    known = 0
+    if purchases.orders.key or purchases.orders.n:
+        known = parts.ORDERS
+        if purchases.habits is not None:
+            known |= parts.HABITS
+        if purchases.promotion is not None:
+            known |= parts.PROMOTION
+        if purchases.channels is not None:
+            known |= parts.CHANNELS
+    if state.journey is not None:
+        known |= parts.JOURNEY
+        if state.engagement is not None:
+            known |= parts.CLICKS
+        if state.service is not None:
+            known |= parts.SERVICE
+            if state.satisfaction is not None:
+                known |= parts.ANSWERS
+    if state.attributes is not None:
+        known |= parts.ATTRIBUTES
+    return known

@@ -9,19 +9,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from secrets import token_bytes
 from typing import Any
 
-from models import changes, codec, document, step
-from models.catalogue.catalogue import Catalogue, set_of
-from models.catalogue.load import CatalogueError, load
 from models.rules import Rules
-from models.state import State
-from models.step import Arrival
-from models.view import View
 from streams.cache import Cache
+from streams.folding import Folding
 from streams.intake import Ready
 from streams.keys import bucket
 from streams.lane import DeadLetter
@@ -30,14 +23,12 @@ from streams.store.contract import (
     Store,
     Stored,
     StoreRestarted,
-    StoreUnfit,
     Unavailable,
     Write,
 )
 
 log = logging.getLogger(__name__)
 
-TOKEN_BYTES = 8
 RETRY_FIRST_S, RETRY_MOST_S = 0.05, 2.0
 CHUNK = 256  # customers folded at a time; the loop gets a turn, and the store work, in between
 LANES = 3  # chunks under way: one being folded, one being written, one being loaded
@@ -47,19 +38,6 @@ Fold = Callable[[str, Stored, Any, int], Write | None]
 
 class Abandoned(Exception):
     """The caller no longer owns the partitions; nothing of the batch may be marked as done."""
-
-
-class Counts:
-    """What went through since the start."""
-
-    __slots__ = ("changes", "commits", "dead", "events", "repeats", "stale", "wakes")
-
-    def __init__(self) -> None:
-        self.events = self.repeats = self.dead = self.changes = self.commits = self.stale = self.wakes = 0
-
-    def as_dict(self) -> dict[str, int]:
-        """Names and numbers."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Processor:
@@ -82,40 +60,12 @@ class Processor:
         dead_letter: Callable[[Sequence[DeadLetter]], Awaitable[None]],
         cache_size: int,
     ) -> None:
-        self.counts = Counts()
+        self.folding = Folding(store, rules, live=live)
+        self.counts = self.folding.counts
         self._store = store
-        self._rules = rules
-        self._live = live
         self._dead_letter = dead_letter
         self._cache = Cache(cache_size)
-        self._tokens: list[bytes] = []
         self.announced: set[int] = set()  # buckets with new tag changes, for the relay to take
-
-    @property
-    def revision(self) -> int:
-        """Of the catalogue under which customers are judged."""
-        return self._rules.catalogue.revision
-
-    async def refresh(self) -> None:
-        """Judge under the catalogue in force; a deployment that has none gets ours.
-
-        Raises:
-            StoreUnfit: this version cannot read it.
-            StoreError: the store did not answer.
-        """
-        mine = self._rules.catalogue
-        found = await self._store.catalogue()
-        if not found.revision:
-            await self._store.apply(mine.text, 0, int(time.time() * 1000), ())
-            found = await self._store.catalogue()
-        if (found.revision, found.text) == (mine.revision, mine.text):
-            return
-        try:
-            catalogue = await asyncio.to_thread(load, found.text, found.revision)
-        except CatalogueError as error:
-            raise StoreUnfit(f"catalogue {found.revision} cannot be read by this version: {error}") from None
-        self._rules = replace(self._rules, catalogue=catalogue)
-        log.info("judging under catalogue %d with %d tags", found.revision, len(catalogue.tags))
 
     def forget(self) -> None:
         """Drop the cache: a rewind or a rebalance made it doubtful."""
@@ -136,7 +86,7 @@ class Processor:
         if ready.dead:
             await self._until_done(lambda: self._dead_letter(ready.dead), owned)
             self.counts.dead += len(ready.dead)
-        await self._fold_and_commit(ready.arrivals, self._on_events, owned)
+        await self._fold_and_commit(ready.arrivals, self.folding.on_events, owned)
         self.counts.events += sum(map(len, ready.arrivals.values()))
 
     async def wake(self, customer_ids: Sequence[str], now_ms: int) -> None:
@@ -147,12 +97,12 @@ class Processor:
         """
         cold = self._cache.missing(customer_ids)
         wakes: dict[str, Any] = dict.fromkeys(customer_ids, now_ms)
-        idle = await self._fold_and_commit(wakes, self._on_wake, None)
+        idle = await self._fold_and_commit(wakes, self.folding.on_wake, None)
         if idle:
             # Due, says the store; not due, says the cache: somebody else wrote since. No refused write
             # will tell us, so look again.
             self._cache.drop(idle)
-            await self._fold_and_commit(dict.fromkeys(idle, now_ms), self._on_wake, None)
+            await self._fold_and_commit(dict.fromkeys(idle, now_ms), self.folding.on_wake, None)
         self._cache.drop(cold)  # a wave of a million silent customers must not push out those who are here
         self.counts.wakes += len(customer_ids)
 
@@ -163,7 +113,7 @@ class Processor:
             StoreError: the store did not answer; nothing of it may be counted as done.
         """
         cold = self._cache.missing(customer_ids)
-        await self._fold_and_commit(dict.fromkeys(customer_ids, now_ms), self._on_wake, None)
+        await self._fold_and_commit(dict.fromkeys(customer_ids, now_ms), self.folding.on_wake, None)
         self._cache.drop(cold)
 
     async def _fold_and_commit(
@@ -223,11 +173,11 @@ class Processor:
 
     async def _commit(self, writes: Sequence[Write], owned: Callable[[], bool] | None) -> list[str]:
         """Commit and keep the cache in step; gives the stale ones."""
-        revision = self._rules.catalogue.revision
+        revision = self.folding.revision
         try:
             stale: list[str] = await self._until_done(partial(self._store.commit, writes, revision), owned)
         except CatalogueChanged:
-            await self._until_done(self.refresh, owned)
+            await self._until_done(self.folding.refresh, owned)
             stale = [write.customer_id for write in writes]  # whatever was written: it is looked at again
         rejected, size = set(stale), self._store.buckets
         written: dict[str, Stored] = {}
@@ -243,63 +193,6 @@ class Processor:
         self.counts.commits += len(written)
         self.counts.stale += len(stale)
         return stale
-
-    def _on_events(
-        self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int
-    ) -> Write | None:
-        state = codec.decode(stored.state) if stored.state else State()
-        wake_before_ms = state.wake_at_ms
-        applied = state.offsets
-        for _, source, offset, _ in arrivals:
-            if offset > applied.get(source, -1):
-                break
-        else:
-            return None  # all of it is in there
-        done = step.on_events(state, arrivals, self._rules, live=self._live)
-        self.counts.repeats += done.repeats
-        if not state.first_seen_ms:
-            return None  # nothing yet that makes a customer
-        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
-
-    def _on_wake(self, customer_id: str, stored: Stored, now_ms: int, known_ms: int) -> Write | None:
-        if not stored.state:
-            return None
-        state = codec.decode(stored.state)
-        wake_before_ms = state.wake_at_ms
-        done = step.on_wake(state, now_ms, self._rules)
-        if done.view is None:
-            return None  # somebody else was here
-        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
-
-    def _write(
-        self,
-        customer_id: str,
-        stored: Stored,
-        state: State,
-        wake_before_ms: int,
-        done: step.Step,
-        known_ms: int,
-    ) -> Write:
-        state.version += 1
-        epoch, catalogue = self._store.epoch, self._rules.catalogue
-        view = done.view or View(state, state.as_of_ms, self._rules)
-        return Write(
-            customer_id,
-            stored.token,
-            self._token(),
-            codec.encode(state),
-            document.render(view, customer_id, known_ms),
-            None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
-            [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
-            _members(done, state, catalogue) if done.changes or done.is_adopted else (),
-        )
-
-    def _token(self) -> bytes:
-        """Random bytes, drawn from the system a thousand tokens at a time."""
-        if not self._tokens:
-            block = token_bytes(TOKEN_BYTES * 1000)
-            self._tokens = [block[i : i + TOKEN_BYTES] for i in range(0, len(block), TOKEN_BYTES)]
-        return self._tokens.pop()
 
     async def _until_done(self, ask: Callable[[], Awaitable[Any]], owned: Callable[[], bool] | None) -> Any:
         """Ask until it is answered. Every question here is safe to repeat."""
@@ -317,18 +210,3 @@ class Processor:
                 log.warning("trying again in %.2f s: %s", pause_s, error)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RETRY_MOST_S)
-
-
-def _members(done: step.Step, state: State, catalogue: Catalogue) -> list[tuple[str, bool]]:
-    """Sets of members to join and leave; under another catalogue than before, all that are due."""
-    out = []
-    for change in done.changes:
-        if change.tag in catalogue.members:
-            if change.old is not None:
-                out.append((set_of(change.tag, change.old), False))
-            if change.new is not None:
-                out.append((set_of(change.tag, change.new), True))
-    if done.is_adopted:
-        held = ((tag_id, state.tags[tag_id].value) for tag_id in catalogue.members if tag_id in state.tags)
-        out += [(set_of(tag_id, value), True) for tag_id, value in held]
-    return out

@@ -48,9 +48,9 @@ class Sweeper:
     async def look(self) -> bool:
         """Take the catalogue in force; sweep the buckets that wait for it. True where there were any."""
         found = await self._store.catalogue()
-        if found.revision != self._processor.revision:
-            await self._processor.refresh()
-        revision = self._processor.revision
+        if found.revision != self._processor.folding.revision:
+            await self._processor.folding.refresh()
+        revision = self._processor.folding.revision
         if revision != found.revision or not self._timers.now_ms:
             return False
         todo = await self._store.unswept(self._timers.buckets, revision)

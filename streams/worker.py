@@ -80,7 +80,7 @@ class Worker:
             if not self._rebuild:
                 raise DataLost("the store holds no data but the group has commits; on_data_loss = refuse")
             log.error("the store lost its data: rebuilding from the earliest records")
-        await self._processor.refresh()
+        await self._processor.folding.refresh()
         names = {self._intake.source(tp): tp for tp in committed}
         # A group without commits that meets newer generations was created anew: they mean nothing.
         fresh = all(offset is None for offset in committed.values())

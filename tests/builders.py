@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from models import codec, document, step
+from models.announcing import Change
 from models.catalogue.load import load
 from models.events import Event, parse
 from models.rules import Rules
 from models.state import State
-from models.step import Arrival, Change
+from models.step import Arrival
 from models.view import View
 from streams.oracle import event_time_ms
 

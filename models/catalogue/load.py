@@ -11,10 +11,12 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from models.catalogue.catalogue import Catalogue, parts
+from models.catalogue.catalogue import Catalogue
 from models.catalogue.fields import bind
+from models.catalogue.parts import parts
 from models.catalogue.scope import scope
-from models.catalogue.tag import About, Cases, Flag, Stated, Tag
+from models.catalogue.tag import About, Flag, Tag
+from models.catalogue.valued import Cases, Stated
 from models.rulelang import Node, Rule, RuleError, Scope, compiled, fact, needs, parse, unparse, value
 from models.rulelang.literals import duration_ms
 from models.rulelang.nodes import And, Not

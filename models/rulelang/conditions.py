@@ -1,48 +1,21 @@
-"""Conditions compiled to closures that answer, and say until when the answer stands, in one number.
-
-The number is an instant with a sign: positive where the condition holds, negative where it does not; its
-size is the instant, epoch ms, before which time alone does not change that, `NEVER` for ever. So the soonest
-end of several true ones is a `min`, and "not" is a minus. How unknown values count is said in the package's
-head.
-
-A stretch may end with the same answer: of two false conditions joined by `and` the answer can change at the
-earliest when the later one does. `Condition` says where that cannot be.
-"""
+"""Conditions compiled to closures, from the leaves up; see `sign` for what they answer."""
 
 import operator
 from collections.abc import Callable
-from datetime import date
-from math import ceil, floor
-from typing import Any, NamedTuple
+from math import floor
+from typing import Any
 
-from models.rulelang.facts import NEVER, Bind, Facts
+from models.rulelang.facts import Bind, Facts
 from models.rulelang.nodes import And, Call, Compare, Const, Field, In, Node, Not, Or
-from models.rulelang.values import Moves, Value, earliest, is_falling, is_since, value
+from models.rulelang.sign import NO, YES, Condition, Sign, stands_until
+from models.rulelang.timed import elapsed, within
+from models.rulelang.values import Value, earliest, is_falling, is_since, value
 
-YES, NO = NEVER, -NEVER
-Sign = Callable[[Facts], int]
-_DAY_MS = 86_400_000
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt,
     "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 TURNED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-
-class Condition(NamedTuple):
-    """A compiled condition.
-
-    Attributes:
-        sign: the answer and its end, see the module.
-        firm: whether a false, and whether a true answer is sure to change at its end.
-        rises: whether, left alone, it never ceases to hold once it does.
-        sinks: whether, left alone, it never comes to hold once it does not.
-    """
-
-    sign: Sign
-    firm: tuple[bool, bool] = (True, True)
-    rises: bool = True
-    sinks: bool = True
 
 
 def condition(node: Node, bind: Bind) -> Condition:
@@ -68,7 +41,7 @@ def condition(node: Node, bind: Bind) -> Condition:
         case Call(name="known"):
             return _told(lambda a: a is not None, value(node.args[0], bind), (False, False))
         case Call(name="within"):
-            return _within(node, value(node.args[0], bind))
+            return within(node, value(node.args[0], bind))
         case _:
             raise AssertionError(f"not a condition: {node}")
 
@@ -135,22 +108,10 @@ def _any(signs: list[Sign]) -> Sign:
     return some
 
 
-def _until(sign: Sign, moves: Moves | None) -> Sign:
-    """An answer that stands no longer than its parts."""
-    if moves is None:
-        return sign
-
-    def stands(facts: Facts) -> int:
-        a, end_ms = sign(facts), moves(facts)
-        return min(a, end_ms) if a > 0 else max(a, -end_ms)
-
-    return stands
-
-
 def _told(holds: Callable[[Any], bool], found: Value, firm: tuple[bool, bool]) -> Condition:
     """A condition on one value."""
     get = found.get
-    sign = _until(lambda facts: YES if holds(get(facts)) else NO, found.moves)
+    sign = stands_until(lambda facts: YES if holds(get(facts)) else NO, found.moves)
     if found.moves is None:
         return Condition(sign)
     return Condition(sign, firm if found.is_sure else (False, False), rises=False, sinks=False)
@@ -169,7 +130,8 @@ def _compare(node: Compare, bind: Bind) -> Condition:
         instant = value(left.args[0], bind)
         if isinstance(right, Call) and is_since(right):  # the longer ago, the longer since
             return _generic(TURNED[op], instant, value(right.args[0], bind))
-        return _elapsed(op, instant, value(right, bind), is_fixed=isinstance(right, Const))
+        fixed_ms = int(right.value) if isinstance(right, Const) else None
+        return elapsed(op, instant, value(right, bind), fixed_ms)
     found = value(left, bind)
     if is_falling(node, found):
         assert isinstance(right, Const)
@@ -191,7 +153,7 @@ def _generic(op: str, left: Value, right: Value) -> Condition:
 
     moves = earliest(left.moves, right.moves)
     is_still = moves is None
-    return Condition(_until(compare, moves), (is_still, is_still), is_still, is_still)
+    return Condition(stands_until(compare, moves), (is_still, is_still), is_still, is_still)
 
 
 def _falling(op: str, found: Value, wanted: float) -> Condition:
@@ -210,101 +172,3 @@ def _falling(op: str, found: Value, wanted: float) -> Condition:
 
     is_enough = op in {">=", ">"}
     return Condition(enough if is_enough else less, rises=not is_enough, sinks=is_enough)
-
-
-def _elapsed(op: str, instant: Value, limit: Value, *, is_fixed: bool) -> Condition:
-    """A `since` against a duration: the instant at which it reaches it; a millisecond later it is past it."""
-    get, threshold = instant.get, limit.get
-    reach = ceil if op in {">=", "<"} else lambda ms: floor(ms) + 1
-
-    def longer(facts: Facts) -> int:
-        from_ms, limit_ms = get(facts), threshold(facts)
-        if from_ms is None or limit_ms is None:
-            return NO
-        from_ms += reach(limit_ms)
-        return YES if facts.at_ms >= from_ms else -from_ms
-
-    def shorter(facts: Facts) -> int:
-        from_ms, limit_ms = get(facts), threshold(facts)
-        if from_ms is None or limit_ms is None:
-            return NO
-        from_ms += reach(limit_ms)
-        return NO if facts.at_ms >= from_ms else int(from_ms)
-
-    def equal(facts: Facts) -> int:
-        from_ms, limit_ms = get(facts), threshold(facts)
-        if from_ms is None or limit_ms is None:
-            return NO
-        past_ms = facts.at_ms - from_ms - limit_ms
-        return (
-            facts.at_ms + 1
-            if past_ms == 0
-            else NO
-            if past_ms > 0 or limit_ms % 1
-            else int(past_ms - facts.at_ms)
-        )
-
-    def unequal(facts: Facts) -> int:
-        known = get(facts) is not None and threshold(facts) is not None
-        return -equal(facts) if known else NO
-
-    signs = {">=": longer, ">": longer, "<": shorter, "<=": shorter, "==": equal, "!=": unequal}
-    moves = earliest(instant.moves, limit.moves)
-    sign = _fixed(op, get, int(threshold(None))) if is_fixed and op not in {"==", "!="} else signs[op]  # type: ignore[arg-type]
-    is_alone = moves is None
-    rises, sinks = is_alone and op in {">=", ">"}, is_alone and op in {"<", "<="}
-    return Condition(_until(sign, moves), (is_alone, is_alone), rises, sinks)
-
-
-def _fixed(op: str, get: Callable[[Facts], Any], limit_ms: int) -> Sign:
-    """The same against a duration that is written out, the usual case, with less to do."""
-    reach_ms = limit_ms if op in {">=", "<"} else limit_ms + 1
-
-    def longer(facts: Facts) -> int:
-        from_ms = get(facts)
-        if from_ms is None:
-            return NO
-        from_ms += reach_ms
-        return YES if facts.at_ms >= from_ms else -from_ms
-
-    def shorter(facts: Facts) -> int:
-        from_ms = get(facts)
-        if from_ms is None:
-            return NO
-        from_ms += reach_ms
-        return NO if facts.at_ms >= from_ms else int(from_ms)
-
-    return longer if op in {">=", ">"} else shorter
-
-
-def _within(node: Call, found: Value) -> Condition:
-    """Whether a day of the year comes soon: it does from one midnight to another."""
-    get, window = found.get, node.args[1]
-    assert isinstance(window, Const)
-    days = int(window.value) // _DAY_MS
-
-    def comes(facts: Facts) -> int:
-        ahead = days_ahead(get(facts), facts.today())
-        if ahead is None:
-            return NO
-        return facts.start_of_day_ms(ahead + 1) if ahead < days else -facts.start_of_day_ms(ahead - days + 1)
-
-    is_firm = days < 365  # a longer one holds on from one year to the next
-    return Condition(_until(comes, found.moves), (is_firm, is_firm), rises=False, sinks=False)
-
-
-def days_ahead(yearday: Any, today: date) -> int | None:
-    """Days from today to the next such day; 29 February is 28 February in a common year."""
-    if not isinstance(yearday, str):
-        return None
-    try:
-        month, day = (int(part) for part in yearday[-5:].split("-"))
-        date(2000, month, day)
-    except ValueError:
-        return None
-    for year in (today.year, today.year + 1):
-        is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        comes = date(year, month, 28 if (month, day) == (2, 29) and not is_leap else day)
-        if comes >= today:
-            return (comes - today).days
-    return None

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from models.rulelang.conditions import Sign, condition
+from models.rulelang.conditions import condition
 from models.rulelang.evidence import Evidence, evidence
 from models.rulelang.facts import NEVER, Bind, Facts
 from models.rulelang.nodes import Node
+from models.rulelang.sign import Sign
 
 MOST_STEPS = 100_000  # instants looked at for one flip; a rule has at most some hundred
 
@@ -14,7 +15,7 @@ class Rule(NamedTuple):
     """A compiled condition.
 
     Attributes:
-        sign: the answer and until when it stands, see `conditions`.
+        sign: the answer and until when it stands, see `sign`.
         firm: whether a false, and whether a true answer is sure to change at that instant.
         evidence: why.
     """

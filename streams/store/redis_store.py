@@ -19,7 +19,6 @@ from streams.store import checks
 from streams.store.contract import (
     CatalogueChanged,
     Entry,
-    InForce,
     Store,
     Stored,
     StoreError,
@@ -27,6 +26,7 @@ from streams.store.contract import (
     StoreUnfit,
     Write,
 )
+from streams.store.redis_catalogue import RedisCatalogue
 
 CALL_CUSTOMERS = 128  # customers in one function call: bounds how long the server is busy with it (~2 ms)
 TIMEOUT_S = 10.0  # of one command; the barrier waits inside it
@@ -39,7 +39,7 @@ class _OtherServer(RedisError):
     """A connection reached a server with another identity than the adopted one."""
 
 
-class RedisStore(Store):
+class RedisStore(RedisCatalogue, Store):
     """See `Store`.
 
     Args:
@@ -147,40 +147,6 @@ class RedisStore(Store):
             rows += (ROW.pack(slot, wake, *lengths), cid, expect, token, state, doc, lines, joins)
         names = [*fixed, *profiles, *sets]
         return [len(names), *names, b"".join(rows), len(slots)]
-
-    async def catalogue(self) -> InForce:
-        """See `Store`."""
-        found = await self._ask(self._client.hgetall(keys.CATALOGUE))
-        return checks.in_force(found)
-
-    async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
-        """See `Store`."""
-        names = [keys.CATALOGUE, *map(keys.revision, range(self.buckets))]
-        args = (replaces, text, now_ms, ",".join(retired))
-        return int(await self._ask(self._client.fcall("ps_apply", len(names), *names, *args)))
-
-    async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
-        """See `Store`."""
-        cursor, found = await self._ask(self._client.scan(cursor, match="ps:profile:*", count=count))
-        return cursor, [keys.customer(key) for key in found]
-
-    async def unswept(self, buckets: Iterable[int], revision: int) -> list[int]:
-        """See `Store`."""
-        done = await self._ask(self._client.hgetall(keys.SWEPT))
-        return [b for b in buckets if int(done.get(str(b).encode(), 0)) < revision]
-
-    async def judged(self, count: int) -> None:
-        """See `Store`."""
-        await self._ask(self._client.hincrby(keys.CATALOGUE, "judged", count))
-
-    async def swept(self, buckets: Sequence[int], revision: int, retired: Sequence[str]) -> None:
-        """See `Store`."""
-        pipe = self._client.pipeline(transaction=False)
-        for b in buckets:
-            if retired:
-                pipe.delete(*(keys.members(b, name) for name in retired))
-            pipe.hset(keys.SWEPT, str(b), str(revision))
-        await self._ask(pipe.execute())
 
     async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
         """See `Store`."""

@@ -24,6 +24,7 @@ from throughput import machine
 from workload import SEED, make
 
 from models import aggregates, changes, codec, document, step
+from models.announcing import Change
 from models.events import parse
 from models.rules import Rules
 from models.standing import next_change_ms, standing
@@ -56,7 +57,7 @@ class Fold(NamedTuple):
     customer_id: str
     before: bytes
     arrivals: list[step.Arrival]
-    decided: list[step.Change]
+    decided: list[Change]
     after: bytes
 
 

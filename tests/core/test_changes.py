@@ -4,8 +4,8 @@ import orjson
 import pytest
 from builders import T0
 
+from models.announcing import Change
 from models.changes import change_id, render
-from models.step import Change
 
 ENTERED, LEFT, CHANGED = (f"profilestream.tag.{what}" for what in ("entered", "left", "changed"))
 

@@ -7,7 +7,7 @@ import pytest
 from builders import CATALOGUE, DAY, HOUR, T0, arrive, click, control, document_at, fold, order, service, told
 from oracle import OracleSettings, compare, recompute
 
-from models import step
+from models import announcing, step
 from models.rules import Rules
 from models.state import State
 from streams.config import calendar_of
@@ -50,7 +50,7 @@ def test_withdrawal_leaves_every_tag_and_shows_nothing_but_itself() -> None:
     left = [change for change in changes if change.at_ms == T0 + DAY]
     assert {change.tag for change in left} == {"lifecycle", "rfm_segment", "active_30d", "high_value"}
     assert {change.new for change in left} == {None}
-    assert {str(change.because) for change in left} == {str(step.WITHDRAWN)}
+    assert {str(change.because) for change in left} == {str(announcing.WITHDRAWN)}
     doc = document_at(state, T0 + 400 * DAY, RULES)
     assert doc.keys() == {"customer_id", "schema", "version", "as_of", "updated_at", "consent", "tags"}
     assert (doc["tags"], doc["consent"]["status"], state.wake_at_ms) == ({}, "withdrawn", 0)

@@ -6,8 +6,8 @@ from typing import Any
 from builders import DAY, HOUR, RULES, T0, arrive, click, copy, fold, order, service
 
 from models import step
+from models.announcing import Change
 from models.state import State
-from models.step import Change
 
 
 def late(state: State, event: dict[str, Any], mark_ms: int | None = None) -> list[Change]:

@@ -15,12 +15,12 @@ from builders import DAY, HOUR, T0, arrive, control, copy, document_at
 from oracle import SHIPPED, OracleSettings, compare, event_time_ms, recompute
 
 from models import document, lifecycle, rfm, step
+from models.announcing import Change
 from models.catalogue.tag import Tag
 from models.rulelang import NEVER
 from models.rulelang.literals import duration_ms
 from models.rules import Rules
 from models.state import State
-from models.step import Change
 from models.view import View
 from streams.config import Config
 from streams.local.synthetic import synthetic
@@ -195,7 +195,7 @@ def test_what_cannot_be_held_is_not_asked_and_would_not_be_held(seed: int) -> No
     for events in customers(seed + 4, 60).values():
         state, _ = lived(events[: 1 + len(events) // 3], END)
         view = View(state, state.as_of_ms, RULES)
-        asked = RULES.catalogue.asked(state)
+        asked = RULES.catalogue.asked(view.parts)
         for tag in RULES.catalogue.tags:
             if tag not in asked:
                 assert tag.judge(view, None, False) == (None, NEVER)

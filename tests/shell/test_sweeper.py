@@ -56,11 +56,11 @@ async def filled() -> tuple[MemoryStore, Processor]:
     """A store in which every third customer bought twice, under the first catalogue."""
     store = MemoryStore(4)
     first = processor(store)
-    await first.refresh()
+    await first.folding.refresh()
     for n in range(CUSTOMERS):
         events = [order(f"o{i}", T0 + i, 5) | {"customer_id": f"c{n}"} for i in range(2 if n % 3 == 0 else 1)]
         await first.apply(ready(*events), lambda: True)
-    assert (first.revision, (await store.catalogue()).text) == (1, OLD)
+    assert (first.folding.revision, (await store.catalogue()).text) == (1, OLD)
     return store, first
 
 
@@ -100,7 +100,7 @@ async def test_a_worker_that_knows_only_the_old_catalogue_writes_nothing_under_i
     store, slow = await filled()
     await store.apply(NEW, 1, 7, ())
     await slow.apply(ready(order("new", T0 + DAY, 5) | {"customer_id": "c1"}, first=9), lambda: True)
-    assert slow.revision == 2
+    assert slow.folding.revision == 2
     found = state(store, "c1")
     assert (found.revision, sorted(found.tags)) == (2, ["buyer"])
     mine = [(d["tag"], d["new"], *d["cause"]) for d in changes(store) if d["customer_id"] == "c1"]
@@ -179,15 +179,15 @@ async def test_a_catalogue_that_this_version_cannot_read_stops_the_worker_with_a
     store, one = await filled()
     await store.apply("[tags.x]\nenter = 'of.the.future > 1'", 1, 7, ())
     with pytest.raises(StoreUnfit, match="catalogue 2 cannot be read by this version"):
-        await one.refresh()
+        await one.folding.refresh()
 
 
 async def test_a_store_that_lost_everything_gets_the_catalogue_that_was_in_force() -> None:
     _, one = await filled()
-    old_store = one._store
+    old_store = one.folding._store
     await old_store.apply(NEW, 1, 7, ())
-    await one.refresh()
-    one._store = MemoryStore(4)
-    await one.refresh()
-    assert (await one._store.catalogue()).text == NEW
+    await one.folding.refresh()
+    one.folding._store = MemoryStore(4)
+    await one.folding.refresh()
+    assert (await one.folding._store.catalogue()).text == NEW
     assert load(NEW).by_id.keys() == {"buyer"}

@@ -1,0 +1,150 @@
+"""The fold of one customer: stored bytes and work in, the write out; and the rules by which it is done."""
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from secrets import token_bytes
+
+from models import changes, codec, document, step
+from models.catalogue.catalogue import Catalogue, set_of
+from models.catalogue.load import CatalogueError, load
+from models.rules import Rules
+from models.state import State
+from models.step import Arrival
+from models.view import View
+from streams.store.contract import Store, Stored, StoreUnfit, Write
+
+log = logging.getLogger(__name__)
+
+TOKEN_BYTES = 8
+
+
+class Counts:
+    """What went through since the start."""
+
+    __slots__ = ("changes", "commits", "dead", "events", "repeats", "stale", "wakes")
+
+    def __init__(self) -> None:
+        self.events = self.repeats = self.dead = self.changes = self.commits = self.stale = self.wakes = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Names and numbers."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Folding:
+    """Folds under the catalogue in force.
+
+    Args:
+        store: knows the catalogue in force, and its own epoch.
+        rules: thresholds of the deployment, and the catalogue that it starts with.
+        live: True where "now" is the clock, False where it is event time.
+    """
+
+    def __init__(self, store: Store, rules: Rules, *, live: bool) -> None:
+        self.counts = Counts()
+        self.rules = rules
+        self._store = store
+        self._live = live
+        self._tokens: list[bytes] = []
+
+    @property
+    def revision(self) -> int:
+        """Of the catalogue under which customers are judged."""
+        return self.rules.catalogue.revision
+
+    async def refresh(self) -> None:
+        """Judge under the catalogue in force; a deployment that has none gets ours.
+
+        Raises:
+            StoreUnfit: this version cannot read it.
+            StoreError: the store did not answer.
+        """
+        mine = self.rules.catalogue
+        found = await self._store.catalogue()
+        if not found.revision:
+            await self._store.apply(mine.text, 0, int(time.time() * 1000), ())
+            found = await self._store.catalogue()
+        if (found.revision, found.text) == (mine.revision, mine.text):
+            return
+        try:
+            catalogue = await asyncio.to_thread(load, found.text, found.revision)
+        except CatalogueError as error:
+            raise StoreUnfit(f"catalogue {found.revision} cannot be read by this version: {error}") from None
+        self.rules = replace(self.rules, catalogue=catalogue)
+        log.info("judging under catalogue %d with %d tags", found.revision, len(catalogue.tags))
+
+    def on_events(
+        self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int
+    ) -> Write | None:
+        """Fold events into what is stored; None where all are in there already, or make no customer."""
+        state = codec.decode(stored.state) if stored.state else State()
+        wake_before_ms = state.wake_at_ms
+        applied = state.offsets
+        for _, source, offset, _ in arrivals:
+            if offset > applied.get(source, -1):
+                break
+        else:
+            return None  # all of it is in there
+        done = step.on_events(state, arrivals, self.rules, live=self._live)
+        self.counts.repeats += done.repeats
+        if not state.first_seen_ms:
+            return None  # nothing yet that makes a customer
+        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
+
+    def on_wake(self, customer_id: str, stored: Stored, now_ms: int, known_ms: int) -> Write | None:
+        """Live through what is due, and judge anew under another catalogue; None where neither was to do."""
+        if not stored.state:
+            return None
+        state = codec.decode(stored.state)
+        wake_before_ms = state.wake_at_ms
+        done = step.on_wake(state, now_ms, self.rules)
+        if done.view is None:
+            return None  # somebody else was here
+        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
+
+    def _write(
+        self,
+        customer_id: str,
+        stored: Stored,
+        state: State,
+        wake_before_ms: int,
+        done: step.Step,
+        known_ms: int,
+    ) -> Write:
+        state.version += 1
+        epoch, catalogue = self._store.epoch, self.rules.catalogue
+        view = done.view or View(state, state.as_of_ms, self.rules)
+        return Write(
+            customer_id,
+            stored.token,
+            self._token(),
+            codec.encode(state),
+            document.render(view, customer_id, known_ms),
+            None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
+            [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
+            _members(done, state, catalogue) if done.changes or done.is_adopted else (),
+        )
+
+    def _token(self) -> bytes:
+        """Random bytes, drawn from the system a thousand tokens at a time."""
+        if not self._tokens:
+            block = token_bytes(TOKEN_BYTES * 1000)
+            self._tokens = [block[i : i + TOKEN_BYTES] for i in range(0, len(block), TOKEN_BYTES)]
+        return self._tokens.pop()
+
+
+def _members(done: step.Step, state: State, catalogue: Catalogue) -> list[tuple[str, bool]]:
+    """Sets of members to join and leave; under another catalogue than before, all that are due."""
+    out = []
+    for change in done.changes:
+        if change.tag in catalogue.members:
+            if change.old is not None:
+                out.append((set_of(change.tag, change.old), False))
+            if change.new is not None:
+                out.append((set_of(change.tag, change.new), True))
+    if done.is_adopted:
+        held = ((tag_id, state.tags[tag_id].value) for tag_id in catalogue.members if tag_id in state.tags)
+        out += [(set_of(tag_id, value), True) for tag_id, value in held]
+    return out

@@ -1,0 +1,52 @@
+"""The part of the store on Redis that knows the catalogue in force, and who was judged under it."""
+
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any
+
+from streams import keys
+from streams.store import checks
+from streams.store.contract import InForce
+
+
+class RedisCatalogue:
+    """See `Store`; a base of `RedisStore`, which brings connection and errors along."""
+
+    buckets: int
+    _client: Any
+
+    async def _ask(self, question: Awaitable[Any]) -> Any:
+        raise NotImplementedError
+
+    async def catalogue(self) -> InForce:
+        """See `Store`."""
+        found = await self._ask(self._client.hgetall(keys.CATALOGUE))
+        return checks.in_force(found)
+
+    async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
+        """See `Store`."""
+        names = [keys.CATALOGUE, *map(keys.revision, range(self.buckets))]
+        args = (replaces, text, now_ms, ",".join(retired))
+        return int(await self._ask(self._client.fcall("ps_apply", len(names), *names, *args)))
+
+    async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
+        """See `Store`."""
+        cursor, found = await self._ask(self._client.scan(cursor, match="ps:profile:*", count=count))
+        return cursor, [keys.customer(key) for key in found]
+
+    async def unswept(self, buckets: Iterable[int], revision: int) -> list[int]:
+        """See `Store`."""
+        done = await self._ask(self._client.hgetall(keys.SWEPT))
+        return [b for b in buckets if int(done.get(str(b).encode(), 0)) < revision]
+
+    async def judged(self, count: int) -> None:
+        """See `Store`."""
+        await self._ask(self._client.hincrby(keys.CATALOGUE, "judged", count))
+
+    async def swept(self, buckets: Sequence[int], revision: int, retired: Sequence[str]) -> None:
+        """See `Store`."""
+        pipe = self._client.pipeline(transaction=False)
+        for b in buckets:
+            if retired:
+                pipe.delete(*(keys.members(b, name) for name in retired))
+            pipe.hset(keys.SWEPT, str(b), str(revision))
+        await self._ask(pipe.execute())
