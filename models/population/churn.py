@@ -10,7 +10,7 @@ repeat purchases, the last one t_x days after the first, and T days from the fir
 
 For x = 0 BG/NBD says 1 whatever the silence: nobody can drop out before a repeat purchase. So those who
 bought once get a rule of their own, from how long those who came back took: a share 1 / (1 + odds) comes
-back, after a waiting time with survival ((scale + T) / scale) ^ -power (Lomax; `streams/population/newcomers.py`).
+back, after a waiting time with survival ((scale + T) / scale) ^ -power (Lomax; `newcomers` of the trainer).
 By Bayes the probability of being one of them after T days of silence has the same form:
 
     x = 0:     odds = once_odds,  power = once_power,  scale = once_days

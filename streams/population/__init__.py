@@ -3,6 +3,6 @@
 river, numpy and scipy (extra `trainer`) are imported here and nowhere else: a worker never imports this
 package. Everything is deterministic, seeded, and told the instant; state is saved as JSON.
 
-Reading order: `panel`, `quantiles`, `fit`, `newcomers`, `scale`, `lloyd`, `online`, `micro`, `names`, `drift`,
-`clustering`, `epoch`.
+Reading order: `panel`, `quantiles`, `fit`, `newcomers`, `scale`, `lloyd`, `online`, `micro`, `names`,
+`drift`, `clustering`, `epoch`.
 """

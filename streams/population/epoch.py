@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from models.population.snapshot import Churn, Snapshot, SnapshotError, Value, check
+from models.population.codec import check
+from models.population.snapshot import Churn, Snapshot, SnapshotError, Value
 from streams.population.clustering import Clustering
 from streams.population.fit import FitError, Floats, fit_bg_nbd, fit_gamma_gamma
 from streams.population.newcomers import fit_newcomers
