@@ -18,7 +18,7 @@ from streams.local.datasets import cdnow
 from streams.oracle import event_time_ms
 from streams.population.panel import Panel, Row
 
-SUMMARY = "cdnow_customers_summary.csv"
+SUMMARY = "cdnow_customers_summary_with_transactions.csv"
 CHURN = Churn(r=0.243, alpha_days=4.414 * 7, a=0.793, b=2.426, once_odds=0.9, once_power=1.1, once_days=73.0)
 VALUE = Value(p=6.25, q=3.74, v_minor=1544.0)
 EDGES = Edges(at=(10, 20, 30, 40), low=(9, 19, 29, 39), high=(11, 21, 31, 41))
@@ -86,12 +86,21 @@ def panel_of(rows: dict[str, Row], capacity: int = 50_000) -> Panel:
 
 def published_sample() -> tuple["np.ndarray", "np.ndarray", "np.ndarray"]:
     """x, t_x and T in weeks of the 1/10 sample of CDNOW on which BG/NBD was published (2,357 customers)."""
+    table = _published()
+    return table[:, 1], table[:, 2], table[:, 3]
+
+
+def published_spending() -> "np.ndarray":
+    """Mean spending of its repeat purchases, 0 where there was none; the same order."""
+    return _published()[:, 4]
+
+
+@cache
+def _published() -> "np.ndarray":
     spec = importlib.util.find_spec("lifetimes")
     assert spec is not None
     assert spec.origin is not None
-    path = Path(spec.origin).parent / "datasets" / SUMMARY
-    table = np.genfromtxt(path, delimiter=",", skip_header=1)
-    return table[:, 1], table[:, 2], table[:, 3]
+    return np.genfromtxt(Path(spec.origin).parent / "datasets" / SUMMARY, delimiter=",", skip_header=1)
 
 
 def rhythm(x: int, t_x: float, last_ms: int = T0) -> Rhythm:

@@ -76,7 +76,9 @@ class Population:
         before = self.snapshot
         version = before.version + 1 if before is not None else 1
         found = self._clustering.epoch(features(columns, at_ms), version)
-        clusters, reason = found if found is not None else (None, "refresh" if before else "warm_up")
+        if found is None:
+            found = (before.clusters, "refresh") if before is not None else (None, "warm_up")
+        clusters, reason = found
         snapshot = Snapshot(
             version=version,
             parent=before.version if before is not None else 0,

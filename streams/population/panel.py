@@ -1,8 +1,8 @@
 """The panel: raw state of a sample of customers, kept so that they can be looked at as of any later instant.
 
-Everyone belongs to it while there are few; beyond `capacity` the sample is halved, as often as needed. Who
-stays is decided by the id (`models/population/sample.py`), so the panel does not depend on who came first,
-and a customer that was let go never comes back.
+Everyone belongs to it while there are few; beyond `capacity` the share of all customers that belongs to it
+shrinks, a tenth at a time. Who stays is decided by the id (`models/population/sample.py`), so the panel does
+not depend on who came first, and a customer that was let go never comes back.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from models.population.sample import EVERYONE, in_panel
 from streams.population.fit import Floats
 
 CAPACITY = 50_000
+SHRINK = 0.9
 Ints = NDArray[np.int64]
 
 
@@ -92,10 +93,10 @@ class Panel:
         elif in_panel(customer_id, self.share):
             self._rows[customer_id] = row
             while len(self._rows) > self.capacity:
-                self._halve()
+                self._shrink()
 
-    def _halve(self) -> None:
-        self.share /= 2
+    def _shrink(self) -> None:
+        self.share *= SHRINK
         self._rows = {one: row for one, row in self._rows.items() if in_panel(one, self.share)}
 
     def columns(self) -> Columns:
