@@ -119,10 +119,11 @@ def lifetimes_fitter(churn: Churn) -> Any:
 
 
 class Life(NamedTuple):
-    """A made-up customer: purchases and death, days; death may lie beyond the end."""
+    """A made-up customer: purchases and death, days (death may lie beyond the end); purchases a day."""
 
     bought: list[float]
     died: float
+    rate: float
 
 
 def lives(
@@ -133,13 +134,14 @@ def lives(
     shape: float = 1.5,
     regular: int = 1,
     mean_life: float = 400.0,
+    drop_out: tuple[float, float] | None = None,
     born_until: float = 365.0,
     end: float = 720.0,
 ) -> list[Life]:
     """Customers with rhythms of their own, who leave at an instant of their own, whether they buy or not.
 
-    That is not how BG/NBD takes it (there they leave at a purchase), so the model is not given its own
-    assumptions back.
+    That is not how BG/NBD takes it, so the model is not given its own assumptions back; with `drop_out` they
+    leave at a repeat purchase, as it does.
 
     Args:
         n: how many.
@@ -148,6 +150,7 @@ def lives(
         shape: of the gamma distribution of rates; small = very different customers.
         regular: gaps are sums of so many exponential ones: 1 = Poisson, more = steadier than that.
         mean_life: of the exponential life time, days.
+        drop_out: of the beta distribution of leaving at a repeat purchase, instead of a life time.
         born_until: first purchases are spread evenly from day 0 to here.
         end: day of the last purchase seen.
     """
@@ -156,12 +159,16 @@ def lives(
     for _ in range(n):
         rate = rng.gammavariate(shape, 1 / (mean_gap * shape))
         at = rng.uniform(0, born_until)
-        died = at + rng.expovariate(1 / mean_life)
+        leaves = rng.betavariate(*drop_out) if drop_out else 0.0
+        died = at + rng.expovariate(1 / mean_life) if not drop_out else 2 * end
         bought = [at]
         while True:
             at += rng.gammavariate(regular, 1 / (regular * rate)) if rate > 1e-9 else 1e9
             if at > min(died, end):
                 break
             bought.append(at)
-        out.append(Life(bought, died))
+            if rng.random() < leaves:
+                died = at
+                break
+        out.append(Life(bought, died, rate))
     return out

@@ -10,7 +10,7 @@ stay with the centres they are nearest to; names are given once and kept until t
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,13 @@ ALGORITHMS: Mapping[str, Callable[[], Clusterer]] = {"kmeans": OnlineKMeans, "cl
 BETTER = 0.97  # inertia of the yardstick over that of the algorithm, at which it starts again
 SAMPLE = 5_000  # rows for the yardstick
 FEWEST = 50  # customers a cluster, below which there are no clusters
+
+
+class Found(NamedTuple):
+    """The clusters of an epoch, and why they are as they are: warm_up, refresh or restart."""
+
+    clusters: Clusters
+    reason: str
 
 
 class Clustering:
@@ -49,7 +56,7 @@ class Clustering:
         self._drift = Drift()
         self._last: Clusters | None = None
 
-    def epoch(self, rows: Floats, version: int) -> tuple[Clusters, str] | None:
+    def epoch(self, rows: Floats, version: int) -> Found | None:
         """Take in the panel.
 
         Args:
@@ -57,7 +64,7 @@ class Clustering:
             version: of the snapshot to come; with the seed it decides every random draw.
 
         Returns:
-            The clusters and the reason (warm_up, refresh or restart); None where customers are too few.
+            The clusters; None where customers are too few.
         """
         if len(rows) < FEWEST * self.k:
             return None
@@ -82,7 +89,7 @@ class Clustering:
         if reason != "refresh":
             self._clusterer.restart(scale.raw(centres))
         self._last = self._describe(points, centres, scale, drift=drift, rename=reason != "refresh")
-        return self._last, reason
+        return Found(self._last, reason)
 
     def _moved(self, points: Floats, last: Clusters) -> bool:
         inertia = float(nearest(points, np.array(last.centres))[1].mean())

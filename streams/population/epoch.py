@@ -76,9 +76,8 @@ class Population:
         before = self.snapshot
         version = before.version + 1 if before is not None else 1
         found = self._clustering.epoch(features(columns, at_ms), version)
-        if found is None:
-            found = (before.clusters, "refresh") if before is not None else (None, "warm_up")
-        clusters, reason = found
+        clusters = found.clusters if found else before.clusters if before else None
+        reason = found.reason if found else "refresh" if before else "warm_up"
         snapshot = Snapshot(
             version=version,
             parent=before.version if before is not None else 0,
