@@ -5,6 +5,7 @@ first to the last of them, and any quintile those ranks touch.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +71,7 @@ def simulated(n: int, seed: int, days: int = 1_100) -> World:
     return World(customer[order], at_ms[order], minor[order], n)
 
 
+@cache
 def cdnow_world() -> tuple[World, int, int]:
     """CDNOW, and the first and last instant of its purchases."""
     purchases = cdnow_purchases()
