@@ -13,10 +13,11 @@ import numpy as np
 from builders import T0
 
 from models.population.churn import DAY_MS, Rhythm
+from models.population.row import Row
 from models.population.snapshot import Churn, Clusters, Edges, Quintiles, Snapshot, Value
 from streams.local.datasets import cdnow
 from streams.oracle import event_time_ms
-from streams.population.panel import Panel, Row
+from streams.population.panel import Panel
 
 SUMMARY = "cdnow_customers_summary_with_transactions.csv"
 CHURN = Churn(r=0.243, alpha_days=4.414 * 7, a=0.793, b=2.426, once_odds=0.9, once_power=1.1, once_days=73.0)

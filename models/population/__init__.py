@@ -4,5 +4,5 @@ The trainer (`streams/population`) looks at a sample of all customers and publis
 keeps a profile applies it with plain arithmetic. Nothing is fitted here, and beside msgspec only the
 standard library is imported, so that a worker carries no numerical library.
 
-Reading order: `snapshot` (`codec`, `sample`), `quintiles`, `clusters` (`drifting`), `churn`, `value`.
+Reading order: `snapshot` (`codec`, `sample`), `quintiles`, `clusters` (`drifting`), `churn`, `value`, `row`.
 """

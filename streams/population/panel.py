@@ -11,39 +11,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.population.churn import Rhythm
+from models.population.row import Row
 from models.population.sample import EVERYONE, in_panel
 from streams.population.fit import Floats
 
 CAPACITY = 50_000
 SHRINK = 0.9
 Ints = NDArray[np.int64]
-
-
-class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What the panel remembers of a customer with at least one order that counts.
-
-    Attributes:
-        first_ms: time of the first order.
-        second_ms: of the first order on a later calendar day, 0 = none or not known.
-        last_ms: of the last order.
-        orders: orders that count.
-        occasions: calendar days with such an order.
-        total_minor: their known amounts.
-        valued: calendar days with an order of known amount.
-    """
-
-    first_ms: int
-    second_ms: int
-    last_ms: int
-    orders: int
-    occasions: int
-    total_minor: int
-    valued: int
-
-    def rhythm(self) -> Rhythm:
-        """What the churn model wants to know."""
-        return Rhythm(self.occasions, self.first_ms, self.last_ms)
 
 
 class Columns(NamedTuple):

@@ -24,7 +24,8 @@ assert not {'numpy', 'scipy', 'river'} & set(sys.modules)
 _TRAINER = """
 import sys
 import streams.population.epoch as epoch
-from streams.population.panel import Panel, Row
+from models.population.row import Row
+from streams.population.panel import Panel
 """
 _PANEL = """
 import random

@@ -12,9 +12,10 @@ import numpy as np
 from panels import DAY_MS, cdnow_purchases
 
 from models.population.quintiles import recency_score, score
+from models.population.row import Row
 from models.population.sample import in_panel
 from models.population.snapshot import Quintiles
-from streams.population.panel import Columns, Panel, Row
+from streams.population.panel import Columns, Panel
 from streams.population.quantiles import quintiles
 
 MEASURES = ("recency", "frequency", "monetary")

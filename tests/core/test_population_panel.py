@@ -7,8 +7,9 @@ from panels import cdnow_purchases, panel_of, row_of, rows_of
 
 from models.population.clusters import vector
 from models.population.quintiles import BAND
+from models.population.row import Row
 from models.population.sample import in_panel
-from streams.population.panel import Panel, Row, repeats
+from streams.population.panel import Panel, repeats
 from streams.population.quantiles import edges, quintiles
 from streams.population.scale import features, scale_of
 
