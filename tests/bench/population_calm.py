@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from panels import DAY_MS
-from population_clusters import GROUPS, drawn
+from populations import GROUPS, drawn
 
 from models.population.clusters import Assigner, Membership
 from models.population.snapshot import Three

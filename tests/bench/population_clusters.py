@@ -5,52 +5,15 @@ labels. The reference is scikit-learn's k-means with 20 starts on all customers 
 """
 
 import json
-from typing import NamedTuple
 
 import numpy as np
 from panels import DAY_MS
-from population_scores import cdnow_world, now
-from sklearn.cluster import KMeans
+from populations import Score, cdnow_features, cdnow_world, drawn, judged, reference
 from sklearn.metrics import adjusted_rand_score
 
 from models.population.clusters import FEATURES, TRANSFORM
-from models.population.sample import in_panel
-from models.population.snapshot import Clusters
 from streams.population.clustering import Clustering
 from streams.population.lloyd import nearest
-from streams.population.panel import Columns
-from streams.population.scale import features, scale_of
-
-GROUPS = np.array([(1, 1, 3), (1, 3, 6), (4, 0.7, 3), (4, 2, 6), (6, 0.7, 2), (6, 1.5, 5)], float)
-
-
-class Score(NamedTuple):
-    """Inertia over that of the reference, and agreement of labels (adjusted Rand index)."""
-
-    ratio: float
-    ari: float
-
-
-def judged(found: Clusters, rows: np.ndarray, reference: KMeans) -> Score:
-    """Centres against the reference, over all rows, in the standardisation of all rows."""
-    scale = scale_of(rows)
-    points = scale.standard(rows)
-    raw = np.array(found.centres) * np.array(found.sd) + np.array(found.mean)
-    best, distance = nearest(points, (raw - scale.mean) / scale.sd)
-    return Score(distance.sum() / reference.inertia_, adjusted_rand_score(reference.labels_, best))
-
-
-def reference(rows: np.ndarray, k: int) -> KMeans:
-    """The best of 20 starts."""
-    return KMeans(k, n_init=20, random_state=0).fit(scale_of(rows).standard(rows))
-
-
-def cdnow_features(at_ms: int, share: float = 1.0) -> np.ndarray:
-    """Features of CDNOW's customers at an instant; of those in the panel of a share."""
-    at = now(cdnow_world()[0], at_ms)
-    inside = np.array([in_panel(f"customer-{who}", share) for who in at.who.tolist()])
-    first, last, orders, minor = (column[inside] for column in at[1:])
-    return features(Columns(first, first, last, orders, orders, minor, orders), at_ms)
 
 
 def spread(name: str, scores: list[Score]) -> None:
@@ -97,13 +60,6 @@ def replayed(seed: int, k: int = 6) -> None:
         said = f"replayed CDNOW, k={k}, panel {share:.0%}, 3 seeds x 4 dates"
         spread(f"{said}, {restarts / 3:.1f} restarts", by_seed)
         print(f"    alarms of drift a run: {alarms / 3:.1f} in {len(weeks)} weeks")
-
-
-def drawn(n: int, seed: int, noise: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of six groups, and whose they are."""
-    rng = np.random.default_rng(seed)
-    group = rng.choice(6, n, p=(0.1, 0.1, 0.15, 0.15, 0.3, 0.2))
-    return GROUPS[group] + rng.normal(0, noise, (n, 3)), group
 
 
 def separated(seed: int) -> None:

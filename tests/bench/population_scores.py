@@ -4,82 +4,18 @@ A score counts as right where the customer's ties allow it: everyone of one valu
 first to the last of them, and any quintile those ranks touch.
 """
 
-from collections.abc import Sequence
-from functools import cache
-from typing import NamedTuple
-
 import numpy as np
-from panels import DAY_MS, cdnow_purchases
+from panels import DAY_MS
+from populations import Now, World, cdnow_world, now, right, simulated
 
 from models.population.quintiles import recency_score, score
 from models.population.row import Row
 from models.population.sample import in_panel
 from models.population.snapshot import Quintiles
 from streams.population.panel import Columns, Panel
-from streams.population.quantiles import quintiles
+from streams.population.quantiles import edges, quintiles
 
 MEASURES = ("recency", "frequency", "monetary")
-
-
-class World(NamedTuple):
-    """Purchases of n customers as arrays, ascending by time within each."""
-
-    customer: np.ndarray
-    at_ms: np.ndarray
-    minor: np.ndarray
-    n: int
-
-
-class Now(NamedTuple):
-    """Where each customer stands at an instant; only those with an order."""
-
-    who: np.ndarray
-    first_ms: np.ndarray
-    last_ms: np.ndarray
-    orders: np.ndarray
-    minor: np.ndarray
-
-
-def now(world: World, at_ms: int) -> Now:
-    """Totals of every customer at an instant."""
-    seen = world.at_ms <= at_ms
-    customer = world.customer[seen]
-    orders = np.bincount(customer, minlength=world.n)
-    minor = np.bincount(customer, world.minor[seen], minlength=world.n).astype(np.int64)
-    last, first = np.zeros(world.n, np.int64), np.full(world.n, 1 << 62)
-    np.maximum.at(last, customer, world.at_ms[seen])
-    np.minimum.at(first, customer, world.at_ms[seen])
-    who = np.flatnonzero(orders)
-    return Now(who, first[who], last[who], orders[who], minor[who])
-
-
-def simulated(n: int, seed: int, days: int = 1_100) -> World:
-    """Customers who come, buy at rates of their own, and leave: a population that stands still as a whole."""
-    rng = np.random.default_rng(seed)
-    rate = rng.gamma(0.9, 1 / 40, n)
-    born = rng.uniform(-1_500, days, n)
-    lived = np.minimum(born + rng.exponential(500, n), days) - born
-    count = 1 + rng.poisson(np.maximum(rate * lived, 0))
-    customer = np.repeat(np.arange(n), count)
-    start = np.concatenate(([0], np.cumsum(count)[:-1]))
-    share = rng.random(len(customer))
-    share[start] = 0.0  # the first purchase is the birth
-    at = born[customer] + share * lived[customer]
-    mean = np.exp(rng.normal(8.3, 0.8, n))
-    minor = (rng.gamma(3.0, 1 / 3.0, len(customer)) * mean[customer]).astype(np.int64)
-    at_ms = (at * DAY_MS).astype(np.int64)
-    order = np.lexsort((at_ms, customer))
-    return World(customer[order], at_ms[order], minor[order], n)
-
-
-@cache
-def cdnow_world() -> tuple[World, int, int]:
-    """CDNOW, and the first and last instant of its purchases."""
-    purchases = cdnow_purchases()
-    ids = {one: i for i, one in enumerate(sorted({p.customer for p in purchases}))}
-    rows = sorted((ids[p.customer], p.at_ms, p.minor) for p in purchases)
-    customer, at_ms, minor = (np.array(column) for column in zip(*rows, strict=True))
-    return World(customer, at_ms, minor, len(ids)), purchases[0].at_ms, purchases[-1].at_ms
 
 
 def panel_columns(at: Now) -> tuple[Columns, float]:
@@ -90,25 +26,14 @@ def panel_columns(at: Now) -> tuple[Columns, float]:
     return panel.columns(), panel.share
 
 
-def right(values: np.ndarray, scores: Sequence[int], *, falling: bool) -> tuple[float, int]:
-    """Share of scores that are exact quintiles of everybody, ties either side; how far the worst is off."""
-    n, ranked = len(values), np.sort(values)
-    low = np.searchsorted(ranked, values, "left") * 5 // n + 1
-    high = -(-np.searchsorted(ranked, values, "right") * 5 // n)
-    given = np.asarray(scores)
-    given = 6 - given if falling else given
-    off = np.maximum(np.maximum(low - given, given - high), 0)
-    return float((off == 0).mean()), int(off.max())
-
-
-def scored(at: Now, at_ms: int, edges: Quintiles, held: list[list[int]] | None) -> list[list[int]]:
+def scored(at: Now, at_ms: int, found: Quintiles, held: list[list[int]] | None) -> list[list[int]]:
     """r, f and m of each customer; `held` are the scores before, 0 where there were none."""
     before = held or [[0] * len(at.who)] * 3
     silent = (at_ms - at.last_ms).tolist()
     return [
-        [recency_score(v, edges.recency_ms, b) for v, b in zip(silent, before[0], strict=True)],
-        [score(v, edges.frequency, b) for v, b in zip(at.orders.tolist(), before[1], strict=True)],
-        [score(v, edges.monetary_minor, b) for v, b in zip(at.minor.tolist(), before[2], strict=True)],
+        [recency_score(v, found.recency_ms, b) for v, b in zip(silent, before[0], strict=True)],
+        [score(v, found.frequency, b) for v, b in zip(at.orders.tolist(), before[1], strict=True)],
+        [score(v, found.monetary_minor, b) for v, b in zip(at.minor.tolist(), before[2], strict=True)],
     ]
 
 
@@ -122,7 +47,23 @@ def agreement(name: str, at: Now, at_ms: int, scores: list[list[int]]) -> None:
     said = "  ".join(
         f"{m} {share:.4%} (worst off by {off})" for m, (share, off) in zip(MEASURES, cells, strict=True)
     )
-    print(f"  {name:<52}{said}")
+    print(f"  {name:<53}{said}")
+
+
+def by_luck(seed: int, samples: int = 40) -> None:
+    """How much of the agreement is luck of the sample: random panels of one large population."""
+    at_ms = 1_000 * DAY_MS
+    at, rng = now(simulated(521_000, seed), at_ms), np.random.default_rng(seed)
+    silent, shares = at_ms - at.last_ms, []
+    for _ in range(samples):
+        inside = rng.random(len(at.who)) < 49_400 / len(at.who)
+        late, money = np.array(edges(silent[inside]).at), np.array(edges(at.minor[inside]).at)
+        r, m = 5 - np.searchsorted(late, silent, "right"), 1 + np.searchsorted(money, at.minor, "left")
+        shares.append((right(silent, r, falling=True)[0], right(at.minor, m, falling=False)[0]))
+    for name, column in zip(("recency", "monetary"), zip(*shares, strict=True), strict=True):
+        reach = np.mean(np.array(column) >= 0.99)
+        print(f"  {samples} random panels of 49,400 of {len(at.who):,}, {name}: mean {np.mean(column):.4%}, "
+              f"least {min(column):.4%}, {reach:.0%} of them at 99 % or more")  # fmt: skip
 
 
 def static(seed: int) -> None:
@@ -169,10 +110,10 @@ def lived_through(name: str, world: World, instants: list[int], share: float) ->
     for at_ms in instants:
         at = now(world, at_ms)
         seen = Now(*(column[sampled[at.who]] for column in at))
-        edges = quintiles(Columns(*seen[1:2], *seen[1:4], seen.orders, seen.minor, seen.orders), at_ms)
+        found = quintiles(Columns(*seen[1:2], *seen[1:4], seen.orders, seen.minor, seen.orders), at_ms)
         bought = at.last_ms > before_ms
-        plain.take(at.who, scored(at, at_ms, edges, None), bought)
-        held.take(at.who, scored(at, at_ms, edges, held.scores[at.who].T.tolist()), bought)
+        plain.take(at.who, scored(at, at_ms, found, None), bought)
+        held.take(at.who, scored(at, at_ms, found, held.scores[at.who].T.tolist()), bought)
         customer_days += len(at.who) * (at_ms - before_ms) / DAY_MS
         before_ms = at_ms
     months = customer_days / 30
@@ -189,6 +130,7 @@ def lived_through(name: str, world: World, instants: list[int], share: float) ->
 def run(seed: int) -> None:
     """Everything on scores."""
     static(seed)
+    by_luck(seed)
     world, first, last = cdnow_world()
     days = range(30, (last - first) // DAY_MS + 1)
     lived_through("CDNOW, an epoch a day", world, [first + day * DAY_MS for day in days], 1.0)

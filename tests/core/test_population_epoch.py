@@ -16,7 +16,7 @@ from streams.population.panel import Panel
 from streams.population.quantiles import quintiles
 
 END_MS = cdnow_purchases()[-1].at_ms + DAY
-ROWS = dict(sorted(rows_of(cdnow_purchases()).items())[:3_000])
+ROWS = dict(sorted(rows_of(cdnow_purchases()).items())[:1_000])
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_an_epoch_makes_a_snapshot_that_workers_can_use(panel: Panel) -> None:
     assert made is not None
     snapshot = decode(encode(made))
     assert snapshot == made
-    assert (snapshot.version, snapshot.parent, snapshot.reason, snapshot.panel) == (1, 0, "warm_up", 3_000)
+    assert (snapshot.version, snapshot.parent, snapshot.reason, snapshot.panel) == (1, 0, "warm_up", 1_000)
     assert snapshot.quintiles == quintiles(panel.columns(), END_MS)
     assert snapshot.clusters is not None
     assert snapshot.churn is not None
@@ -42,7 +42,7 @@ def test_an_epoch_makes_a_snapshot_that_workers_can_use(panel: Panel) -> None:
         assert score(row.total_minor, snapshot.quintiles.monetary_minor) in range(1, 6)
         assert 0 < p_alive(row.rhythm(), END_MS, snapshot.churn) <= 1
         assert risk(row.rhythm(), END_MS, snapshot.churn).level in ("low", "medium", "high")
-    weights = [counts[cluster] / 3_000 for cluster in snapshot.clusters.ids]
+    weights = [counts[cluster] / 1_000 for cluster in snapshot.clusters.ids]
     assert weights == pytest.approx(snapshot.clusters.weights, abs=1e-9)
 
 
