@@ -107,5 +107,5 @@ def _check_churn(churn: Churn) -> None:
     shapes = (churn.r, churn.alpha_days, churn.a, churn.b, churn.once_odds, churn.once_power, churn.once_days)
     if min(shapes) <= 0:
         raise SnapshotError("a parameter of the churn model is not positive")
-    if not 0 < churn.high < churn.medium <= 1:
-        raise SnapshotError("thresholds of risk must be 0 < high < medium <= 1")
+    if not 0 < churn.high < churn.medium < 1:
+        raise SnapshotError("thresholds of risk must be 0 < high < medium < 1")

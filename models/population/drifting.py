@@ -12,6 +12,7 @@ from models.population.clusters import PATIENCE_MS, Assigner, Membership
 from models.population.snapshot import Three
 
 FAR_DAYS = 36_525.0  # a century: nobody is woken after that
+SOONEST_MS = 60_000  # where rounding puts the crossing on the other side of now, it is not tried every ms
 
 
 def looks_again_ms(held: Membership, x: Three, last_order_ms: int, at_ms: int, assigner: Assigner) -> int:
@@ -30,7 +31,7 @@ def looks_again_ms(held: Membership, x: Three, last_order_ms: int, at_ms: int, a
     z = [min(max((one - m) * s, -clip), clip) for one, m, s in zip(x, mean, scale, strict=True)]
     own = assigner.centres.get(held.cluster)
     if own is None:
-        return at_ms + 1
+        return at_ms + SOONEST_MS
     keep = 1 - assigner.clusters.margin
     aside = (z[1] - own[1]) ** 2 + (z[2] - own[2]) ** 2
     at = min(
@@ -46,7 +47,7 @@ def looks_again_ms(held: Membership, x: Three, last_order_ms: int, at_ms: int, a
     if at >= clip:
         return 0
     days = expm1(at / scale[0] + mean[0])
-    return max(at_ms + 1, last_order_ms + ceil(days * DAY_MS)) if days < FAR_DAYS else 0
+    return max(at_ms + SOONEST_MS, last_order_ms + ceil(days * DAY_MS)) if days < FAR_DAYS else 0
 
 
 def _first_root(c: float, c_aside: float, h: float, h_aside: float, keep: float, start: float) -> float:

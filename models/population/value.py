@@ -26,6 +26,7 @@ from models.population.snapshot import Churn, Value
 
 YEAR_DAYS = 365.0
 STEPS = 12  # of a discounted year
+LEAST_DAYS = 1.0  # occasions are days: a rate is not known by less
 _SMALL = 1e-17
 _EXPONENT = 36.0  # z^n below e^-36 is nothing beside 1
 _MOST_TERMS = 20_000
@@ -38,11 +39,11 @@ def expected_orders(rhythm: Rhythm, at_ms: int, churn: Churn, days: float = YEAR
         rhythm: the customer's purchases.
         at_ms: the instant, not before the last purchase.
         churn: parameters.
-        days: how far to look ahead.
+        days: how far to look ahead, above 0.
     """
     x = rhythm.occasions - 1
     alive = p_alive(rhythm, at_ms, churn) if x else 1.0
-    known_days = churn.alpha_days + (at_ms - rhythm.first_ms) / DAY_MS
+    known_days = max(LEAST_DAYS, churn.alpha_days + (at_ms - rhythm.first_ms) / DAY_MS)
     return alive * _while_alive(x, days / (known_days + days), churn)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from models.population.codec import check
 from models.population.snapshot import Churn, Snapshot, SnapshotError, Value
 from streams.population.clustering import Clustering
-from streams.population.fit import FitError, Floats, fit_bg_nbd, fit_gamma_gamma
+from streams.population.fit import Bools, FitError, Floats, fit_bg_nbd, fit_gamma_gamma
 from streams.population.newcomers import fit_newcomers
 from streams.population.panel import Columns, Panel, repeats
 from streams.population.quantiles import quintiles
@@ -136,7 +136,7 @@ class Population:
         self._clustering.restore(saved["clustering"], snapshot.clusters)
 
 
-def waiting(columns: Columns, at_ms: int) -> tuple[Floats, "np.typing.NDArray[np.bool_]"]:
+def waiting(columns: Columns, at_ms: int) -> tuple[Floats, Bools]:
     """Days from the first occasion to the second, or until now, and whether there was a second.
 
     Customers whose second occasion is not known are left out.

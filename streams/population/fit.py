@@ -5,6 +5,7 @@ same purchases count as one row with a weight, which makes a panel of thousands 
 evaluate where days are the unit.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Loss = Callable[[Floats], tuple[float, Floats]]  # value and gradient
 _PENALTY = 1e12  # in place of a likelihood that is not finite: worse than any that is
 
 
@@ -93,7 +96,7 @@ def fit_gamma_gamma(occasions: Floats, mean: Floats) -> GammaGamma:
     return GammaGamma(p, 1 + above, v * unit, -loss - len(mean) * float(np.log(unit)))
 
 
-def _minimise(loss: object, start: Floats, low: float, high: float) -> tuple[Floats, float]:
+def _minimise(loss: Loss, start: Floats, low: float, high: float) -> tuple[Floats, float]:
     """Bounded quasi-Newton from one start; every parameter is a logarithm within the same bounds."""
     options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-9, "maxls": 50}
     bounds = [(low, high)] * len(start)

@@ -13,18 +13,18 @@ PROTOTYPES = {
     "active": (-1.6, 0.6, 0.6),
     "newcomers": (-1.2, -0.7, -0.5),
     "fading": (0.2, 0.5, 0.6),
-    "sleeping regulars": (1.0, 1.2, 1.1),
-    "lapsed, big": (0.6, -0.5, 0.8),
+    "sleeping_regulars": (1.0, 1.2, 1.1),
+    "lapsed_big": (0.6, -0.5, 0.8),
     "lapsed": (0.5, -0.5, -0.1),
-    "lapsed, small": (0.6, -0.7, -1.2),
+    "lapsed_small": (0.6, -0.7, -1.2),
 }
 _POOR = 1.5  # standard deviations: further away, a prototype says nothing
 
 
 def names_of(centres: Floats, ids: tuple[int, ...]) -> tuple[str, ...]:
-    """A name for each standardised centre (k, 3), no two alike; "cluster-3" where no prototype is near."""
+    """A name for each standardised centre (k, 3), no two alike; "cluster_3" where no prototype is near."""
     labels = list(PROTOTYPES)
-    names = [f"cluster-{one}" for one in ids]
+    names = [f"cluster_{one}" for one in ids]
     costs = squared(centres, np.array(list(PROTOTYPES.values())))
     for i, j in zip(*linear_sum_assignment(costs), strict=True):
         if costs[i, j] <= _POOR**2:

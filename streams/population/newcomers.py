@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from streams.population.fit import FitError, Floats
+from streams.population.fit import Bools, FitError, Floats
 
 _LOW, _HIGH = np.log([0.01, 1.0, 0.1]), np.log([100.0, 20.0, 3650.0])
 
@@ -25,7 +25,7 @@ class Newcomers(NamedTuple):
     days: float
 
 
-def fit_newcomers(waited: Floats, came: "np.typing.NDArray[np.bool_]") -> Newcomers:
+def fit_newcomers(waited: Floats, came: Bools) -> Newcomers:
     """Maximum likelihood.
 
     Args:

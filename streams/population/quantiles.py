@@ -4,6 +4,7 @@ import numpy as np
 
 from models.population.quintiles import BAND
 from models.population.snapshot import Edges, Four, Quintiles
+from streams.population.fit import Floats
 from streams.population.panel import Columns, Ints
 
 _QUANTILES = np.array((0.2, 0.4, 0.6, 0.8))
@@ -25,7 +26,7 @@ def edges(values: Ints) -> Edges:
     return Edges(at=at, low=low, high=high)
 
 
-def _four(ranked: Ints, quantiles: "np.typing.NDArray[np.float64]") -> Four:
+def _four(ranked: Ints, quantiles: Floats) -> Four:
     places = np.ceil(quantiles * len(ranked) - 1e-9).astype(np.int64) - 1
     one, two, three, four = ranked[np.clip(places, 0, len(ranked) - 1)].tolist()
     return one, two, three, four

@@ -153,7 +153,7 @@ def test_every_prototype_finds_its_name_and_the_rest_get_a_number() -> None:
     centres = np.array(list(PROTOTYPES.values()))
     ids = tuple(range(1, len(centres) + 1))
     assert names_of(centres, ids) == tuple(PROTOTYPES)
-    assert names_of(np.array([(9.0, 9.0, 9.0)]), (3,)) == ("cluster-3",)
+    assert names_of(np.array([(9.0, 9.0, 9.0)]), (3,)) == ("cluster_3",)
 
 
 def test_matching_puts_centres_where_they_were() -> None:

@@ -68,6 +68,8 @@ def test_every_truncation_is_refused() -> None:
         ({"clusters": REPLACE(CLUSTERS, dwell=0)}, "dwell"),
         ({"churn": REPLACE(CHURN, a=0.0)}, "not positive"),
         ({"churn": REPLACE(CHURN, medium=0.4, high=0.4)}, "thresholds"),
+        ({"churn": REPLACE(CHURN, medium=1.0)}, "thresholds"),
+        ({"churn": REPLACE(CHURN, high=0.0)}, "thresholds"),
         ({"value": REPLACE(VALUE, q=1.0)}, "q > 1"),
     ],
 )
