@@ -74,7 +74,9 @@ def test_parameters_that_made_the_data_are_found_again(seed: int) -> None:
         t_x[here] = at[here]
         here &= rng.random(n) > out
     found = fit_bg_nbd(x, t_x, observed)
-    assert found[:4] == pytest.approx((r, alpha, a, b), rel=0.15)
+    assert (found.r, found.alpha) == pytest.approx((r, alpha), rel=0.15)
+    assert found.a / (found.a + found.b) == pytest.approx(a / (a + b), rel=0.15)
+    assert found.log_likelihood >= bg_nbd_log_likelihood((r, alpha, a, b), x, t_x, observed)
     shape, q, v = 4.0, 3.0, 1_500.0
     scale = rng.gamma(q, 1 / v, n)
     money = fit_gamma_gamma(x + 1, rng.gamma(shape * (x + 1)) / scale / (x + 1))

@@ -18,7 +18,7 @@ from models.population.value import clv_minor, expected_orders, expected_spend_m
 def made_up(rng: random.Random) -> Churn:
     return msgspec.structs.replace(
         CHURN, r=rng.uniform(0.05, 3), alpha_days=rng.uniform(5, 90), a=rng.choice([0.3, 0.793, 1.2, 3.0]),
-        b=rng.uniform(0.5, 8),
+        b=rng.uniform(0.8, 8),  # lifetimes has nan below a + b = 1
     )  # fmt: skip
 
 
