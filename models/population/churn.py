@@ -20,8 +20,9 @@ Purchases on one calendar day are one purchase occasion; x counts occasions.
 Risk is a matter of what silence has taken away: medium and high begin when p(alive) has fallen below a share
 of what it was right after the last purchase. So a purchase always ends the alarm, and a new customer, of
 whom nobody knows whether it will come back, is no alarm from the first day. It also finds more of those who
-left, with fewer false alarms, than a threshold on p(alive) itself (`tests/bench/population_alarms.py`):
-the model has customers drop out at the moment of a purchase, which is when they are most alive.
+left, with fewer false alarms, than a threshold on p(alive) itself, at the price of a day or two
+(`tests/bench/population_alarms.py`): the model has customers drop out at the moment of a purchase, which is
+when they are most alive.
 """
 
 from math import ceil, exp, expm1, inf, log, log1p

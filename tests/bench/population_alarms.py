@@ -11,8 +11,8 @@ as many as of the fixed one (its threshold is searched for).
   This is what the fixed rule is best at: it leaves nobody for more than its 30 days, at the price of alarms
   on every slow buyer.
 
-The last rule knows what no rule can: the true rate of each customer and the law of their deaths. It shows
-what there is to be had.
+The last rule knows what no rule can, the true rate of each customer and the law of their deaths (and takes
+purchases for Poisson). It shows about how much there is to be had.
 """
 
 from collections.abc import Callable

@@ -79,8 +79,12 @@ def test_parameters_that_made_the_data_are_found_again(seed: int) -> None:
     assert found.log_likelihood >= bg_nbd_log_likelihood((r, alpha, a, b), x, t_x, observed)
     shape, q, v = 4.0, 3.0, 1_500.0
     scale = rng.gamma(q, 1 / v, n)
-    money = fit_gamma_gamma(x + 1, rng.gamma(shape * (x + 1)) / scale / (x + 1))
-    assert money[:3] == pytest.approx((shape, q, v), rel=0.1)
+    mean = rng.gamma(shape * (x + 1)) / scale / (x + 1)
+    money = fit_gamma_gamma(x + 1, mean)
+    assert money.p * money.v / (money.q - 1) == pytest.approx(shape * v / (q - 1), rel=0.05)
+    assert money[:3] == pytest.approx((shape, q, v), rel=0.4)  # p and v make up for each other
+    at_truth = -fit._gamma_gamma(np.log((shape, q - 1, v)), x + 1, mean)[0]
+    assert money.log_likelihood >= at_truth
 
 
 def test_those_who_come_back_are_told_from_those_who_never_do(seed: int) -> None:
