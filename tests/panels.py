@@ -159,17 +159,23 @@ def lives(
     out = []
     for _ in range(n):
         rate = rng.gammavariate(shape, 1 / (mean_gap * shape))
-        at = rng.uniform(0, born_until)
+        born = rng.uniform(0, born_until)
         leaves = rng.betavariate(*drop_out) if drop_out else 0.0
-        died = at + rng.expovariate(1 / mean_life) if not drop_out else 2 * end
-        bought = [at]
-        while True:
-            at += rng.gammavariate(regular, 1 / (regular * rate)) if rate > 1e-9 else 1e9
-            if at > min(died, end):
-                break
-            bought.append(at)
-            if rng.random() < leaves:
-                died = at
-                break
-        out.append(Life(bought, died, rate))
+        died = born + rng.expovariate(1 / mean_life) if not drop_out else 2 * end
+        bought, left = _bought(rng, rate, regular, born, min(died, end), leaves)
+        out.append(Life(bought, bought[-1] if left else died, rate))
     return out
+
+
+def _bought(
+    rng: random.Random, rate: float, regular: int, born: float, until: float, leaves: float
+) -> tuple[list[float], bool]:
+    """Purchases until a day, and whether the customer left at the last of them."""
+    bought, at = [born], born
+    while True:
+        at += rng.gammavariate(regular, 1 / (regular * rate)) if rate > 1e-9 else 1e9
+        if at > until:
+            return bought, False
+        bought.append(at)
+        if rng.random() < leaves:
+            return bought, True
