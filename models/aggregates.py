@@ -7,13 +7,13 @@ recognised by its order id besides, for as long as it stands in the ledger (`ord
 
 from models.attributes import Attributes
 from models.consent import Consent
+from models.days import WINDOWS
 from models.engagement import Engagement
 from models.events import Click, Control, Order, Service
 from models.journey import Journey
 from models.rules import DAY_MS, Rules
 from models.satisfaction import Satisfaction
 from models.service import Service as ServiceStats
-from models.standing import ORDER_WINDOWS
 from models.state import PASSIVE_ACTIONS, Seen, State
 
 SEEN_DAYS = 35  # promised are 30; the rest covers events that arrive out of order
@@ -98,7 +98,7 @@ def control(state: State, event: Control, rules: Rules) -> bool:
 
 def _order(state: State, event: Order, rules: Rules) -> None:
     state.purchases.add(event, state.local(rules), rules)
-    state.orders.days.trim(rules.calendar.day(max(state.as_of_ms, event.ts_ms)), ORDER_WINDOWS[-1])
+    state.orders.days.trim(rules.calendar.day(max(state.as_of_ms, event.ts_ms)), WINDOWS[-1])
 
 
 def _click(state: State, event: Click, rules: Rules) -> None:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from models.catalogue.held import BY_CATALOGUE, BY_TIMER, Held
+from models.catalogue.held import BY_OTHERS, BY_TIMER, Held
 from models.catalogue.tag import Flag, Tag, Value
 from models.rulelang import Item
 from models.rules import DAY_MS
@@ -10,7 +10,8 @@ from models.state import State
 from models.view import View
 
 CORRECTABLE_MS = 35 * DAY_MS  # how long an announced change is remembered for a correction
-CATALOGUE = "catalogue"  # in place of a source
+CATALOGUE, POPULATION = BY_OTHERS.values()  # in place of a source
+_NUMBERS = {name: number for number, name in BY_OTHERS.items()}
 WITHDRAWN: list[Item] = [["consent.status", "withdrawn", "==", "withdrawn"]]
 
 
@@ -19,8 +20,8 @@ class Cause(NamedTuple):
 
     Attributes:
         at_ms: when it happened: an event's time, a timer's due instant.
-        source: "topic/partition" of an event, "" for a timer, `CATALOGUE` for another catalogue.
-        offset: of the event; due instant of the timer; revision of the catalogue.
+        source: "topic/partition" of an event, "" for a timer, `CATALOGUE` or `POPULATION` for another one.
+        offset: of the event; due instant of the timer; revision of the catalogue, version of the population.
     """
 
     at_ms: int
@@ -105,6 +106,6 @@ def _place(state: State, cause: Cause) -> tuple[int, int]:
     """A cause as `Held` has it."""
     if not cause.source:
         return BY_TIMER, 0
-    if cause.source == CATALOGUE:
-        return BY_CATALOGUE, cause.offset
+    if cause.source in _NUMBERS:
+        return _NUMBERS[cause.source], cause.offset
     return list(state.offsets).index(cause.source) + 1, cause.offset

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from models.announcing import CATALOGUE, Change
+from models.announcing import CATALOGUE, POPULATION, Change
 from models.calendar import iso
 
 SOURCE = "profilestream"
@@ -34,8 +34,8 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
     """
     seq, tag, rule_version, old, new, because, at_ms, source, offset, corrects = change
     cause: dict[str, Any]
-    if source == CATALOGUE:
-        cause = {"catalogue": offset}
+    if source in (CATALOGUE, POPULATION):
+        cause = {source: offset}
     elif source:
         topic, _, partition = source.partition("/")
         cause = {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": offset}

@@ -8,7 +8,7 @@ import msgspec
 
 from models.state import State
 
-SCHEMA = 5
+SCHEMA = 6
 _PREFIX = bytes((SCHEMA,))
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from models.calendar import iso
-from models.catalogue.held import BY_CATALOGUE, BY_TIMER, Held
+from models.catalogue.held import BY_OTHERS, BY_TIMER, Held
 from models.rulelang import NEVER
 from models.state import State
 from models.view import View
@@ -17,7 +17,7 @@ from models.view import View
 SCHEMA = 1
 # Sections in the order of the document, absent where there is nothing to say.
 _SECTIONS = ("engagement", "journey", "preferences", "habits", "promotion", "service", "satisfaction",
-             "health", "attributes")  # fmt: skip
+             "churn", "value", "health", "cluster", "attributes")  # fmt: skip
 
 
 def render(view: View, customer_id: str, updated_ms: int) -> bytes:
@@ -86,10 +86,12 @@ def _tags(view: View) -> dict[str, Any]:
 
 
 def cause(state: State, held: Held) -> dict[str, Any]:
-    """What announced a tag: an event by its place in Kafka, a timer by its instant, or a catalogue."""
+    """What announced a tag: an event by its place in Kafka, a timer by its instant, another catalogue
+    or another snapshot of the population.
+    """
     if held.source == BY_TIMER:
         return {"timer": iso(held.since_ms)}
-    if held.source == BY_CATALOGUE:
-        return {"catalogue": held.offset}
+    if held.source in BY_OTHERS:
+        return {BY_OTHERS[held.source]: held.offset}
     topic, _, partition = list(state.offsets)[held.source - 1].partition("/")
     return {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": held.offset}

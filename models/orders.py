@@ -56,6 +56,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         n: orders that count, sealed ones included.
         total_minor: their known amounts.
         unknown: how many of them have no known amount.
+        occasions: calendar days with an order that counts; exact for those remembered one by one.
+        valued: the same with a known amount.
         days: orders and money by calendar day, for the windows.
     """
 
@@ -70,6 +72,8 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
     n: int = 0
     total_minor: int = 0
     unknown: int = 0
+    occasions: int = 0
+    valued: int = 0
     days: Days = msgspec.field(default_factory=Days)
 
     def join(
@@ -129,11 +133,15 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
             self.words[:],
             self.sealed_first_ms, self.sealed_last_ms,
             self.n + other.n, self.total_minor + other.total_minor, self.unknown + other.unknown,
-            self.days.merged(other.days),
+            self.occasions, self.valued, self.days.merged(other.days),
         )  # fmt: skip
         effects = [effect._replace(sign=-1) for effect in other.live()]
         for _, at_ms, minor, _ in effects:
-            out._count(-1, at_ms, minor, calendar)
+            out._sum(-1, minor, calendar.day(at_ms))
+        gone = {calendar.day(at_ms) for _, at_ms, _, _ in effects}
+        valued = {calendar.day(at_ms) for _, at_ms, minor, _ in effects if minor != UNKNOWN}
+        out.occasions += other.occasions - len(gone)
+        out.valued += other.valued - len(valued)
         ledger = zip(other.key, other.at_ms, other.minor, other.said_after_ms, other.details, strict=True)
         for key, at_ms, minor, said_after_ms, packed in ledger:
             said = unpack(packed, other.words)
@@ -185,6 +193,15 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
                 return min(at_ms, self.sealed_first_ms) if self.sealed_first_ms else at_ms
         return self.sealed_first_ms
 
+    def second_ms(self, calendar: Calendar) -> int:
+        """Time of the first order that counts on a later day than the first; 0 = none or forgotten."""
+        first = self.first_ms()
+        if self.sealed_first_ms or not first:
+            return 0
+        day = calendar.day(first)
+        rows = zip(self.at_ms, self.minor, strict=True)
+        return next((at for at, minor in rows if minor != CANCELLED and calendar.day(at) > day), 0)
+
     def last_gap_ms(self) -> int:
         """Time between the last two orders that count; 0 where there are fewer than two."""
         if self.n < 2:
@@ -232,11 +249,32 @@ class Orders(msgspec.Struct, array_like=True, gc=False):
         return effects
 
     def _count(self, sign: int, at_ms: int, minor: int, calendar: Calendar) -> None:
+        """An order that stands in the ledger comes to count (1) or is about to cease to (-1)."""
+        day = calendar.day(at_ms)
+        self._sum(sign, minor, day)
+        known, valued = self._on(day, calendar)
+        if self.sealed_last_ms and calendar.day(self.sealed_last_ms) == day:
+            known, valued = known + 1, valued + 1
+        self.occasions += sign * (known == 1)
+        self.valued += sign * (valued == 1 and minor != UNKNOWN)
+
+    def _sum(self, sign: int, minor: int, day: int) -> None:
         known = 0 if minor == UNKNOWN else minor
         self.n += sign
         self.total_minor += sign * known
         self.unknown += sign if minor == UNKNOWN else 0
-        self.days.add(calendar.day(at_ms), sign, sign * known)
+        self.days.add(day, sign, sign * known)
+
+    def _on(self, day: int, calendar: Calendar) -> tuple[int, int]:
+        """Remembered orders of a day that count, and those of them whose amount is known."""
+        times = self.at_ms
+        known = valued = 0
+        for i in range(bisect_left(times, calendar.start_ms(day)), len(times)):
+            if calendar.day(times[i]) != day:
+                break
+            known += self.minor[i] != CANCELLED
+            valued += self.minor[i] >= 0
+        return known, valued
 
     def _seal(self) -> None:
         at_ms, minor = self.at_ms[0], self.minor[0]

@@ -29,7 +29,10 @@ SECTIONS = {
     "promotion": ("Discounts and prices.", "no order says an amount or a discount"),
     "service": ("Contacts, complaints, returns, tickets.", "there was no service event"),
     "satisfaction": ("What the customer answers and how it sounds.", "nothing was said"),
+    "churn": ("Is a silent customer still one?", "no order counts"),
+    "value": ("What a customer is expected to bring.", "no order counts, or nothing is known of others"),
     "health": ("An early signal, from named components.", "no component is known"),
+    "cluster": ("Customers that are alike.", "no order counts, or there are no clusters yet"),
     "attributes": ("What other systems state about the customer.", "nothing is stated"),
 }  # fmt: skip
 
@@ -70,9 +73,11 @@ CAPABILITIES = {
     28: Capability("Funnel: step and times of one customer", "funnels over many customers are for BI"),
     29: Capability("Abandoned cart and visit"),
     30: Capability("Lifecycle stages, three vocabularies"),
-    31: Capability("Churn warning (in part)", "there is no probability and no alert of its own yet"),
+    31: Capability("Churn warning"),
     32: Capability("Health and its early signal"),
     33: Capability("Purchase intent (in part)", "tag `high_intent`; there is no probability yet"),
+    34: Capability("Groups found by clustering"),
+    37: Capability("Lifetime value"),
     38: Capability("High potential"),
     39: Capability("Satisfaction and loyalty"),
     40: Capability("Service quality, pain points"),
@@ -84,8 +89,6 @@ CAPABILITIES = {
 # Expected of the stream and not served by it yet; the numbers go on.
 LATER = {
     13: "One customer of several identities: alias, merge, undo",
-    34: "Groups found by clustering",
-    37: "Lifetime value",
     51: "Live page of operations (`lag` and `doctor` are there)",
     52: "Feedback on tags and alerts",
     53: "Expiry of stale profiles (shares and activity decay already)",

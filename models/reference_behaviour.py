@@ -155,4 +155,35 @@ HEALTH = (
           "nothing is known of that component", FOUR, (32,), COMPONENTS),
 )  # fmt: skip
 
-ROWS = (*ENGAGEMENT, *JOURNEY, *SERVICE, *SATISFACTION, *HEALTH)
+_NO_POPULATION = "nothing is known of the population yet"
+CHURN = (
+    Field("churn.p_alive", RATIO, "probability 0..1",
+          "That the customer has not dropped out, by BG/NBD, as of `as_of`; of one who bought once, by how "
+          "long those took who came back.", _NO_POPULATION, SIX, (31,)),
+    Field("churn.risk", one_of("low", "medium", "high"), "",
+          "By what silence has left of p(alive) since the latest order, below .7 medium, below .4 high; by "
+          "days (setting `churn_days`) while the population is not known, or with `churn_rule` fixed.",
+          serves=(31,)),
+    Field("churn.risk_changes_at", INSTANT, "", "When the risk rises if nothing happens.",
+          "it is high already", serves=(31, 45)),
+)  # fmt: skip
+
+VALUE = (
+    Field("value.expected_orders_365d", AMOUNT, "count",
+          "Days with an order that are expected in the coming 365, by BG/NBD.", exact=FOUR, serves=(37,)),
+    Field("value.clv_365d_minor", MINOR, "minor units",
+          "What they are expected to bring, by Gamma-Gamma, not discounted.", "no amount is known",
+          "whole minor units", (37,)),
+)  # fmt: skip
+
+CLUSTER = (
+    Field("cluster.id", COUNT, "", "Number of the cluster; stays through new models.", serves=(34,)),
+    Field("cluster.name", TEXT, "", "Its name.", serves=(34,)),
+    Field("cluster.model_version", AT_LEAST_ONE, "", "Snapshot of the population it was last held against.",
+          serves=(34,)),
+    Field("cluster.since", INSTANT, "", "Since when the customer has belonged to it.", serves=(34,)),
+    Field("cluster.cause", one_of("behaviour", "model"), "",
+          "What made it that one: the customer, or another model.", serves=(34,)),
+)  # fmt: skip
+
+ROWS = (*ENGAGEMENT, *JOURNEY, *SERVICE, *SATISFACTION, *CHURN, *VALUE, *HEALTH, *CLUSTER)

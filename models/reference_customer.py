@@ -61,6 +61,8 @@ ROWS = (
           "an event or another catalogue did", serves=(20,)),
     Field("tags.*.cause.catalogue", COUNT, "", "Revision of the catalogue that announced the value.",
           "an event or time did", serves=(19,)),
+    Field("tags.*.cause.population", COUNT, "", "Population snapshot that announced the value.",
+          "an event, time or another catalogue did", serves=(34,)),
     Field("tags.*.until", INSTANT, "", "When the value changes if nothing happens.",
           "time alone changes nothing", serves=(20, 45)),
 )  # fmt: skip

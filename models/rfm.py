@@ -5,8 +5,10 @@ columns by the mean of frequency and monetary score.
 """
 
 from bisect import bisect_right
+from typing import NamedTuple
 
-from models.rules import DAY_MS, Rules
+from models.population.quintiles import recency_score, score
+from models.rules import Rules
 
 # fm =     1                2                      3                      4                  5
 SEGMENTS = (
@@ -18,24 +20,49 @@ SEGMENTS = (
 )
 
 
-def recency_score(silent_ms: int, rules: Rules) -> tuple[int, int]:
-    """Score 1..5 (5 = bought most recently), and the silence in ms at which it falls next (0 = never)."""
-    score = 5
-    for edge_days in rules.recency_edges_days:
-        if silent_ms < edge_days * DAY_MS:
-            return score, edge_days * DAY_MS
-        score -= 1
-    return score, 0
+class Scores(NamedTuple):
+    """Recency, frequency, monetary: 1..5, 5 best; 0 = none."""
+
+    r: int
+    f: int
+    m: int
 
 
-def frequency_score(orders: int, rules: Rules) -> int:
-    """Score 1..5 of a number of orders."""
-    return 1 + bisect_right(rules.frequency_edges, orders)
+NONE = Scores(0, 0, 0)
 
 
-def monetary_score(total_minor: int, rules: Rules) -> int:
-    """Score 1..5 of a total in minor units."""
-    return 1 + bisect_right(rules.monetary_edges_minor, total_minor)
+def scores(
+    silent_ms: int, orders: int, total_minor: int, before: tuple[int, int, int], rules: Rules
+) -> Scores:
+    """Scores of a customer with an order: by the quintiles of the population, else by the settings' edges.
+
+    Args:
+        silent_ms: since the last order.
+        orders: that count, at least 1.
+        total_minor: their known amounts.
+        before: scores announced before, 0 = none: a moving edge of the population flaps nobody.
+        rules: edges of either kind.
+    """
+    quintiles = rules.population.quintiles if rules.population is not None else None
+    if quintiles is None:
+        return Scores(
+            5 - bisect_right(recency_edges_ms(rules), silent_ms),
+            1 + bisect_right(rules.frequency_edges, orders),
+            1 + bisect_right(rules.monetary_edges_minor, total_minor),
+        )
+    r, f, m = before
+    return Scores(
+        recency_score(silent_ms, quintiles.recency_ms, r),
+        score(orders, quintiles.frequency, f),
+        score(total_minor, quintiles.monetary_minor, m),
+    )
+
+
+def recency_edges_ms(rules: Rules) -> tuple[int, ...]:
+    """The silences, ms ascending, from which recency scores 4, 3, 2 and 1."""
+    if rules.population is not None and rules.population.quintiles is not None:
+        return rules.population.quintiles.recency_ms.at
+    return rules.recency_edges_ms
 
 
 def segment(r: int, f: int, m: int) -> str:

@@ -7,10 +7,12 @@ counted, and hold for events from then on: calendar, rates, names, paydays, seas
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from models.calendar import UTC_CALENDAR, Calendar
 from models.catalogue.catalogue import EMPTY, Catalogue
 from models.normalise import Names, Rates
+from models.population.population import Population
 from models.seasons import Holidays
 
 DAY_MS = 86_400_000
@@ -45,6 +47,10 @@ class Rules:
         browse_abandoned_ms: the same for looking around without putting anything into it.
         health_weights: of the components recency, frequency, engagement, satisfaction, service.
         catalogue: the tags.
+        population: what is known of all customers together; None = nothing yet, fixed edges serve instead.
+        churn_rule: rhythm, the customer's own, or fixed days of silence.
+        churn_days: of the fixed rule, also where the population is not known: silence that makes risk medium,
+            and high.
         health_edges: scores from which health is sub-healthy and healthy.
     """
 
@@ -73,9 +79,22 @@ class Rules:
     health_weights: tuple[int, int, int, int, int] = (30, 25, 20, 15, 10)
     health_edges: tuple[int, int] = (40, 70)
     catalogue: Catalogue = EMPTY
+    population: Population | None = None
+    churn_rule: str = "rhythm"
+    churn_days: tuple[int, int] = (90, 180)
+
+    @property
+    def recency_edges_ms(self) -> tuple[int, ...]:
+        """`recency_edges_days` in ms."""
+        return _in_ms(self.recency_edges_days)
 
     def in_base(self, minor: int, currency: str | None, at_ms: int) -> int | None:
         """Minor units of the deployment's currency; None where there is no rate for that day."""
         if currency is None or currency == self.currency:
             return minor
         return self.rates.to_base(minor, currency, at_ms)
+
+
+@lru_cache(maxsize=64)
+def _in_ms(days: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(one * DAY_MS for one in days)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from models import journey
 from models.calendar import iso
 from models.days import WINDOWS
+from models.population.churn import p_alive
+from models.population.value import clv_minor, expected_orders, expected_spend_minor
 from models.rules import DAY_MS
 
 if TYPE_CHECKING:
@@ -84,6 +86,45 @@ def _health(view: "View") -> Section:
     return view.health.show() if view.health is not None else NOTHING
 
 
+def _churn(view: "View") -> Section:
+    risk, population = view.risk, view.rules.population
+    if risk is None:
+        return NOTHING
+    out: Section = {}
+    if population is not None and population.churn is not None:
+        out["p_alive"] = round(p_alive(view.rhythm(), view.at_ms, population.churn), 6)
+    out["risk"] = risk.level
+    if risk.until_ms:
+        out["risk_changes_at"] = iso(risk.until_ms)
+    return out
+
+
+def _value(view: "View") -> Section:
+    """What a customer is expected to bring in a year."""
+    population, orders = view.rules.population, view.state.orders
+    if not orders.n or population is None or population.churn is None:
+        return NOTHING
+    rhythm = view.rhythm()
+    out: Section = {"expected_orders_365d": round(expected_orders(rhythm, view.at_ms, population.churn), 4)}
+    if population.value is not None and orders.valued:
+        spend_minor = expected_spend_minor(orders.valued, orders.total_minor, population.value)
+        out["clv_365d_minor"] = round(clv_minor(rhythm, spend_minor, view.at_ms, population.churn))
+    return out
+
+
+def _cluster(view: "View") -> Section:
+    held, population = view.state.membership, view.rules.population
+    if held is None or population is None or population.assigner is None:
+        return NOTHING
+    return {
+        "id": held.cluster,
+        "name": population.assigner.names.get(held.cluster, "gone"),
+        "model_version": held.version,
+        "since": iso(held.since_ms),
+        "cause": "model" if view.state.moved_by_model else "behaviour",
+    }
+
+
 def _attributes(view: "View") -> Section:
     attributes = view.state.attributes
     return attributes.show() if attributes is not None else NOTHING
@@ -101,5 +142,8 @@ OF: dict[str, Callable[["View"], Section]] = {
     "service": _service,
     "satisfaction": _satisfaction,
     "health": _health,
+    "churn": _churn,
+    "value": _value,
+    "cluster": _cluster,
     "attributes": _attributes,
 }

@@ -7,12 +7,9 @@ the exact instant of its next change, so that a profile needs one wake-up and no
 from typing import NamedTuple
 
 from models import journey, lifecycle, rfm
-from models.engagement import WINDOWS as CLICK_WINDOWS
 from models.journey import Where
-from models.rules import DAY_MS, Rules
+from models.rules import Rules
 from models.state import State
-
-ORDER_WINDOWS = (7, 30, 90, 365)
 
 
 class Standing(NamedTuple):
@@ -52,10 +49,14 @@ def standing(state: State, at_ms: int, rules: Rules) -> Standing:
         return Standing(at_ms, 0, 0, 0, net, total, stage, 0, 0, 0, 0, 0, None, way)  # fmt: skip
     gap = orders.last_gap_ms() if n > 1 else 0
     stage, stage_until = lifecycle.stage(at_ms, n, last, gap, rules)
-    r, falls_after = rfm.recency_score(at_ms - last, rules)
-    f, m = rfm.frequency_score(n, rules), rfm.monetary_score(total, rules)
-    return Standing(at_ms, n, last, gap, net, total, stage, stage_until, r, f, m,
-                    last + falls_after if falls_after else 0, rfm.segment(r, f, m), way)  # fmt: skip
+    scores = rfm.scores(at_ms - last, n, total, state.scores, rules)
+    return Standing(at_ms, n, last, gap, net, total, stage, stage_until, *scores,
+                    _falls_ms(last, scores.r, rules), rfm.segment(*scores), way)  # fmt: skip
+
+
+def _falls_ms(last_order_ms: int, r: int, rules: Rules) -> int:
+    """When the recency score falls if nothing happens, epoch ms; 0 = never."""
+    return last_order_ms + rfm.recency_edges_ms(rules)[5 - r] if r > 1 else 0
 
 
 def _withdrawn(at_ms: int) -> Standing:
@@ -66,29 +67,8 @@ def _withdrawn(at_ms: int) -> Standing:
 def segment_until_ms(now: Standing, rules: Rules) -> int:
     """The first recency edge that changes the segment's name if nothing happens, epoch ms; 0 = never."""
     r = now.r
-    for edge_days in rules.recency_edges_days[5 - r :] if r else ():
+    for edge_ms in rfm.recency_edges_ms(rules)[5 - r :] if r else ():
         r -= 1
         if rfm.segment(r, now.f, now.m) != now.segment:
-            return now.last_order_ms + edge_days * DAY_MS
+            return now.last_order_ms + edge_ms
     return 0
-
-
-def next_change_ms(state: State, now: Standing, rules: Rules) -> int:
-    """The earliest later instant at which a fact of the document changes with no event; 0 = never.
-
-    Tags are not looked at; nor is what grows with every millisecond.
-    """
-    if now.withdrawn:
-        return 0
-    soon = now.stage_until_ms, now.r_until_ms, now.journey.until_ms
-    changes = [at for at in soon if at]
-    calendar = rules.calendar
-    today = calendar.day(now.at_ms)
-    day = state.orders.days.next_change(today, ORDER_WINDOWS)
-    if day is not None:
-        changes.append(calendar.start_ms(day))
-    if state.engagement is not None:
-        day = state.engagement.days.next_change(today, CLICK_WINDOWS)
-        if day is not None:
-            changes.append(calendar.start_ms(day))
-    return min(changes, default=0)

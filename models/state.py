@@ -15,6 +15,7 @@ from models.consent import Consent
 from models.engagement import Engagement
 from models.journey import Journey
 from models.orders import Orders
+from models.population.clusters import Membership
 from models.purchases import Purchases
 from models.rules import Rules
 from models.satisfaction import Satisfaction
@@ -55,7 +56,11 @@ class State(msgspec.Struct, array_like=True, gc=False):
         last_active_ms: latest event that is the customer's own doing.
         offsets: "topic/partition" -> last applied offset.
         seen: order and service events already counted; `engagement` has its own.
-        revision: of the catalogue under which tags were judged last.
+        revision: under which tags were judged last.
+        population: version of the population snapshot at that time.
+        scores: recency, frequency, monetary score as announced; 0 = none.
+        membership: the cluster as announced; None = none.
+        moved_by_model: whether another model, not the customer, made it that one.
         tags: tag id -> what was announced.
         left: the same of tags that were left not long ago, for corrections.
     """
@@ -77,6 +82,10 @@ class State(msgspec.Struct, array_like=True, gc=False):
     attributes: Attributes | None = None
     consent: Consent | None = None
     revision: int = 0
+    population: int = 0
+    scores: tuple[int, int, int] = (0, 0, 0)
+    membership: Membership | None = None
+    moved_by_model: bool = False
     tags: dict[str, Held] = {}
     left: dict[str, Held] = {}
 
@@ -101,3 +110,4 @@ class State(msgspec.Struct, array_like=True, gc=False):
         self.first_seen_ms = self.last_seen_ms = self.last_active_ms = 0
         self.seen, self.purchases = blank.seen, blank.purchases
         self.engagement = self.journey = self.service = self.satisfaction = self.attributes = None
+        self.scores, self.membership = (0, 0, 0), None

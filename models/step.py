@@ -20,13 +20,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from models.aggregates import apply, control
-from models.announcing import CATALOGUE, WITHDRAWN, Cause, Change, announce, forget_left, is_spent, set_spent
+from models.announcing import (
+    CATALOGUE,
+    POPULATION,
+    WITHDRAWN,
+    Cause,
+    Change,
+    announce,
+    forget_left,
+    is_spent,
+    set_spent,
+)
 from models.events import Click, Control, Order, Service
+from models.population.clusters import vector
 from models.rulelang import NEVER, Item
 from models.rules import Rules
-from models.standing import next_change_ms
 from models.state import State
 from models.view import View
+from models.waking import next_change_ms
 
 NO_LIMIT_MS = 1 << 62
 
@@ -138,9 +149,11 @@ def _adopt(state: State, now_ms: int, rules: Rules, changes: list[Change]) -> Vi
     view = None
     if state.as_of_ms:
         at_ms = max(state.as_of_ms, min(now_ms, (state.wake_at_ms or NO_LIMIT_MS) - 1))
-        cause = Cause(at_ms, CATALOGUE, catalogue.revision)
+        cause = Cause(at_ms, CATALOGUE, catalogue.since)
+        if state.revision >= catalogue.since and rules.population is not None:
+            cause = Cause(at_ms, POPULATION, rules.population.version)
         for tag_id in [tag_id for tag_id in state.tags if tag_id not in catalogue.by_id]:
-            gone: Item = [CATALOGUE, catalogue.revision, "without", tag_id]
+            gone: Item = [CATALOGUE, catalogue.since, "without", tag_id]
             changes.append(announce(state, tag_id, 0, None, [gone], at_ms, cause))
         view = View(state, at_ms, rules)
         _evaluate(view, changes, cause)
@@ -164,11 +177,26 @@ def _evaluate(view: View, changes: list[Change], cause: Cause) -> None:
     state.as_of_ms = at_ms
 
 
+def _place(view: View) -> None:
+    """Hold scores and cluster against the population: both remember what they were before."""
+    state, now, population = view.state, view.now, view.rules.population
+    state.scores = (now.r, now.f, now.m)
+    assigner = population.assigner if population is not None else None
+    if not now.orders:
+        state.membership = None
+    elif assigner is not None:
+        x = vector(view.at_ms - now.last_order_ms, now.orders, now.total_minor)
+        state.membership, moved_by = assigner.assign(state.membership, x, view.at_ms)
+        if moved_by is not None:
+            state.moved_by_model = moved_by == "model"
+
+
 def _judge(view: View, changes: list[Change], cause: Cause) -> int:
     """Judge every tag; gives the next instant at which anything changes if nothing happens, or `NEVER`."""
     state, judged = view.state, view.judged
     tags, left = state.tags, state.left
-    wake_ms = next_change_ms(state, view.now, view.rules) or NEVER
+    _place(view)
+    wake_ms = next_change_ms(view) or NEVER
     for tag in view.rules.catalogue.asked(view.parts):
         tag_id = tag.id
         held = tags.get(tag_id)

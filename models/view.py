@@ -14,6 +14,7 @@ from models.calendar import date_of
 from models.catalogue import parts
 from models.health import MOVED_BY, Health, components, health
 from models.orders import LEDGER
+from models.population.churn import Rhythm, Risk, fixed_risk, risk
 from models.rules import Rules
 from models.standing import Standing, standing
 from models.state import State
@@ -30,6 +31,7 @@ class View:
     Attributes:
         now: where the customer stands.
         day: day number of the instant, by the deployment's calendar.
+        risk: risk of churn, None for a customer without an order.
         health: health, None where nothing is known of it.
         still: sections that only events change, as far as they were asked for.
         moving: the other sections.
@@ -37,11 +39,24 @@ class View:
         judged: of each tag held, what `Tag.judge` said of this view.
     """
 
-    __slots__ = ("at_ms", "day", "health", "judged", "moving", "now", "parts", "rules", "state", "still")
+    __slots__ = (
+        "at_ms",
+        "day",
+        "health",
+        "judged",
+        "moving",
+        "now",
+        "parts",
+        "risk",
+        "rules",
+        "state",
+        "still",
+    )
 
     now: Standing
     day: int
     parts: int
+    risk: Risk | None
     health: Health | None
 
     def __init__(self, state: State, at_ms: int, rules: Rules) -> None:
@@ -60,6 +75,8 @@ class View:
             value = self.rules.calendar.day(self.at_ms)
         elif name == "parts":
             value = _parts(self.state)
+        elif name == "risk":
+            value = self._risk()
         elif name == "health":
             value = self._health()
         else:
@@ -100,6 +117,23 @@ class View:
         view = View(self.state, at_ms, self.rules)
         view.still = self.still
         return view
+
+    def rhythm(self) -> Rhythm:
+        """The purchases as the churn model wants to know them; there must be one."""
+        orders = self.state.orders
+        return Rhythm(orders.occasions, orders.first_ms(), self.now.last_order_ms)
+
+    def _risk(self) -> Risk | None:
+        now, rules = self.now, self.rules
+        if not now.orders:
+            return None
+        if (
+            rules.churn_rule == "rhythm"
+            and rules.population is not None
+            and rules.population.churn is not None
+        ):
+            return risk(self.rhythm(), self.at_ms, rules.population.churn)
+        return fixed_risk(now.last_order_ms, self.at_ms, *rules.churn_days)
 
     def _health(self) -> Health | None:
         state, day = self.state, self.day

@@ -11,6 +11,9 @@ from models import codec, step
 from models.catalogue.catalogue import Catalogue
 from models.catalogue.difference import Move, moves, retired, unraised
 from models.catalogue.load import CatalogueError, load
+from models.population.codec import decode
+from models.population.population import Population
+from models.population.snapshot import SnapshotError
 from models.rules import Rules
 from streams import exporter, keys
 from streams.config import Config, ConfigError
@@ -30,8 +33,8 @@ class Progress(NamedTuple):
 
 
 def read(client: Any) -> InForce:
-    """The catalogue in force."""
-    return in_force(client.hgetall(keys.CATALOGUE))
+    """What is in force."""
+    return in_force(client.hgetall(keys.CATALOGUE), client.hmget(keys.POPULATION, "version", "snapshot"))
 
 
 def rules_in_force(client: Any, config: Config) -> Rules:
@@ -41,17 +44,28 @@ def rules_in_force(client: Any, config: Config) -> Rules:
         ConfigError: it cannot be read by this version.
     """
     rules, found = config.rules(), read(client)
-    return replace(rules, catalogue=compiled(found.text, found.revision)) if found.revision else rules
+    if not found.revision:
+        return rules
+    catalogue = compiled(found.text, found.revision, found.since)
+    return replace(rules, catalogue=catalogue, population=population(found))
 
 
-def compiled(text: str, revision: int = 0) -> Catalogue:
+def population(found: InForce) -> Population | None:
+    """The population snapshot in force, None where there is none that this version can read."""
+    try:
+        return Population(decode(found.snapshot)) if found.population else None
+    except SnapshotError:
+        return None
+
+
+def compiled(text: str, revision: int = 0, since: int = 0) -> Catalogue:
     """A catalogue's text, compiled.
 
     Raises:
         ConfigError: it cannot be used; the message says where and why.
     """
     try:
-        return load(text, revision)
+        return load(text, revision, since)
     except CatalogueError as error:
         raise ConfigError(f"the catalogue cannot be used:\n{error}") from None
 
@@ -62,7 +76,8 @@ def foresee(client: Any, config: Config, new: Catalogue, at_ms: int) -> Iterator
     Changes that time brings anyway by then are not among them. Nothing is written.
     """
     today = rules_in_force(client, config)
-    to_be = replace(today, catalogue=Catalogue(new.tags, new.text, today.catalogue.revision + 1))
+    revision = today.catalogue.revision + 1
+    to_be = replace(today, catalogue=Catalogue(new.tags, new.text, revision, revision))
     for cid, blob in exporter.states(client, exporter.customer_ids(client), config.buckets):
         state = codec.decode(blob)
         version = state.version
@@ -78,12 +93,12 @@ def apply(client: Any, buckets: int, new: Catalogue) -> int:
         StoreError: the store did not answer.
     """
     now = read(client)
-    old = compiled(now.text, now.revision) if now.revision else Catalogue()
+    old = compiled(now.text, now.revision, now.since) if now.revision else Catalogue()
     if stuck := unraised(old, new):
         raise ConfigError(f"rules changed, versions did not: raise the version of {', '.join(stuck)}")
     names = [keys.CATALOGUE, *map(keys.revision, range(buckets))]
     gone = ",".join(retired(old, new, now.retired))
-    args = (now.revision, new.text, int(time.time() * 1000), gone)
+    args = (now.since, new.text, int(time.time() * 1000), gone)
     try:
         pipe = client.pipeline(transaction=False)
         pipe.fcall("ps_apply", len(names), *names, *args)
@@ -92,7 +107,7 @@ def apply(client: Any, buckets: int, new: Catalogue) -> int:
         revision = int(pipe.execute()[0])
     except RedisError as error:
         raise StoreError(f"the catalogue was not applied: {type(error).__name__}") from error
-    if revision != now.revision + 1:
+    if revision <= now.revision:
         raise ConfigError(f"catalogue {revision} came into force meanwhile: look at the difference again")
     return revision
 

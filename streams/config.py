@@ -91,6 +91,12 @@ class Config:
     monetary_edges_minor: tuple[int, ...] = _setting(
         (2500, 7500, 20000, 50000), "minor units", "edges of the M score"
     )
+    churn_rule: str = _setting(
+        "rhythm", "rhythm|fixed", "risk of churn: by the customer's own rhythm once it is known, or by days"
+    )
+    churn_days: tuple[int, ...] = _setting(
+        (90, 180), "days", "fixed rule: silence that makes risk medium, high"
+    )
     cart_abandoned_s: int = _setting(1800, "seconds", "rest after which a filled cart is abandoned")
     browse_abandoned_s: int = _setting(86_400, "seconds", "the same for looking around without filling one")
     health_weights: tuple[int, ...] = _setting(
@@ -125,6 +131,7 @@ class Config:
             _ascending(name, getattr(self, name), 4)
             for name in ("recency_edges_days", "frequency_edges", "monetary_edges_minor")
         )
+        medium_days, high_days = _ascending("churn_days", self.churn_days, 2)
         low, high = _ascending("health_edges", self.health_edges, 2)
         if len(self.health_weights) != 5 or min(self.health_weights) < 0 or not sum(self.health_weights):
             raise ConfigError("health_weights must be five numbers, none negative, not all zero")
@@ -160,6 +167,8 @@ class Config:
                 health_weights=self.health_weights,
                 health_edges=(low, high),
                 catalogue=self.tags(),
+                churn_rule=self.churn_rule,
+                churn_days=(medium_days, high_days),
             )
         except (ValueError, AttributeError) as error:
             raise ConfigError(f"a table of names, rates or days cannot be used: {error}") from None

@@ -9,11 +9,14 @@ from secrets import token_bytes
 from models import changes, codec, document, step
 from models.catalogue.catalogue import Catalogue, set_of
 from models.catalogue.load import CatalogueError, load
+from models.population.codec import decode
+from models.population.population import Population
+from models.population.snapshot import SnapshotError
 from models.rules import Rules
 from models.state import State
 from models.step import Arrival
 from models.view import View
-from streams.store.contract import Store, Stored, StoreUnfit, Write
+from streams.store.contract import InForce, Store, Stored, StoreUnfit, Write
 
 log = logging.getLogger(__name__)
 
@@ -51,29 +54,35 @@ class Folding:
 
     @property
     def revision(self) -> int:
-        """Of the catalogue under which customers are judged."""
+        """Under which customers are judged."""
         return self.rules.catalogue.revision
 
     async def refresh(self) -> None:
-        """Judge under the catalogue in force; a deployment that has none gets ours.
+        """Judge under what is in force; a deployment that has no catalogue gets ours.
 
         Raises:
             StoreUnfit: this version cannot read it.
             StoreError: the store did not answer.
         """
-        mine = self.rules.catalogue
-        found = await self._store.catalogue()
+        mine, population = self.rules.catalogue, self.rules.population
+        found = await self._store.in_force()
         if not found.revision:
             await self._store.apply(mine.text, 0, int(time.time() * 1000), ())
-            found = await self._store.catalogue()
+            found = await self._store.in_force()
         if (found.revision, found.text) == (mine.revision, mine.text):
             return
+        if found.population != (population.version if population is not None else 0):
+            population = _population(found, population)
         try:
-            catalogue = await asyncio.to_thread(load, found.text, found.revision)
+            if found.text == mine.text:
+                catalogue = Catalogue(mine.tags, mine.text, found.revision, found.since)
+            else:
+                catalogue = await asyncio.to_thread(load, found.text, found.revision, found.since)
         except CatalogueError as error:
-            raise StoreUnfit(f"catalogue {found.revision} cannot be read by this version: {error}") from None
-        self.rules = replace(self.rules, catalogue=catalogue)
-        log.info("judging under catalogue %d with %d tags", found.revision, len(catalogue.tags))
+            raise StoreUnfit(f"catalogue {found.since} cannot be read by this version: {error}") from None
+        self.rules = replace(self.rules, catalogue=catalogue, population=population)
+        version = population.version if population is not None else 0
+        log.info("revision %d: catalogue %d, population %d", found.revision, found.since, version)
 
     def on_events(
         self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int
@@ -148,3 +157,12 @@ def _members(done: step.Step, state: State, catalogue: Catalogue) -> list[tuple[
         held = ((tag_id, state.tags[tag_id].value) for tag_id in catalogue.members if tag_id in state.tags)
         out += [(set_of(tag_id, value), True) for tag_id, value in held]
     return out
+
+
+def _population(found: InForce, old: Population | None) -> Population | None:
+    """The snapshot in force; where it cannot be read the one before: an old truth beats a broken one."""
+    try:
+        return Population(decode(found.snapshot)) if found.population else None
+    except SnapshotError as error:
+        log.error("population %d is not used: %s", found.population, error)  # noqa: TRY400 - no trace is needed
+        return old

@@ -12,9 +12,10 @@ META = "ps:meta"  # hash: deployment facts (schema, buckets, epoch)
 WORKERS = "ps:workers"  # sorted set: live worker -> expiry, epoch ms
 CLOCK = "ps:clock"  # hash: "topic/partition" -> "caught-up flag:instant", written by its owner
 WATERMARKS = "ps:wm:{0}"  # hash: "topic/partition" -> "offset:generation"
-CATALOGUE = "ps:catalogue"  # hash: the catalogue in force (revision, text, applied, retired, judged)
-SWEPT = "ps:swept"  # hash: bucket -> revision of the catalogue under which all its customers were judged
-POPULATION = "ps:population"  # the population snapshot in force
+CATALOGUE = "ps:catalogue"  # hash: what is in force (revision, text, since, applied, retired, judged)
+SWEPT = "ps:swept"  # hash: bucket -> revision under which all its customers were judged
+TRAINER = "ps:trainer"  # the active trainer's lease
+POPULATION = "ps:population"  # hash: the population snapshot in force (version, snapshot, trainer)
 
 TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
 
@@ -57,7 +58,7 @@ def outbox(b: int) -> str:
 
 @lru_cache(maxsize=4096)
 def revision(b: int) -> str:
-    """Number: revision of the catalogue under which profiles of a bucket may be written."""
+    """Number: revision under which profiles of a bucket may be written."""
     return f"ps:revision:{{{b}}}"
 
 

@@ -129,6 +129,8 @@ def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings
     own = [ts_ms for ts_ms, event in timed if event["type"] == "order" or event.get("action") not in _PASSIVE]
     if own:
         out["last_active_at"] = iso(max(own))
+    if times_ms:
+        out["churn"] = _churn(times_ms[-1], at_ms, settings)
     stage = {"threshold_days": _threshold_days(out["lifecycle"]["stage"], settings)}
     asked = oracle_tags.Asked(
         {**out, "lifecycle": out["lifecycle"] | stage},
@@ -138,6 +140,16 @@ def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings
         settings,
     )
     return {**out, "tags": oracle_tags.tags(asked)}
+
+
+def _churn(last_ms: int, at_ms: int, settings: OracleSettings) -> dict[str, Any]:
+    """Risk by days of silence: nothing is known of the population here."""
+    medium_ms, high_ms = (last_ms + days * _DAY_MS for days in settings.churn_days)
+    if at_ms >= high_ms:
+        return {"risk": "high"}
+    if at_ms >= medium_ms:
+        return {"risk": "medium", "risk_changes_at": iso(high_ms)}
+    return {"risk": "low", "risk_changes_at": iso(medium_ms)}
 
 
 def _counted(orders_ms: list[int], clicks: list[Timed], services: list[Timed]) -> dict[str, list[int]]:

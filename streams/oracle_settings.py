@@ -26,6 +26,7 @@ class OracleSettings:
     recency_edges_days: tuple[int, ...] = (30, 90, 180, 365)
     frequency_edges: tuple[int, ...] = (2, 3, 6, 12)
     monetary_edges_minor: tuple[int, ...] = (2_500, 7_500, 20_000, 50_000)
+    churn_days: tuple[int, ...] = (90, 180)
     offline_channels: tuple[str, ...] = ("store",)
     paydays: tuple[int, ...] = (1, 15)
     southern: bool = False

@@ -19,10 +19,10 @@ from streams.intake import Ready
 from streams.keys import bucket
 from streams.lane import DeadLetter
 from streams.store.contract import (
-    CatalogueChanged,
     Store,
     Stored,
     StoreRestarted,
+    Superseded,
     Unavailable,
     Write,
 )
@@ -176,7 +176,7 @@ class Processor:
         revision = self.folding.revision
         try:
             stale: list[str] = await self._until_done(partial(self._store.commit, writes, revision), owned)
-        except CatalogueChanged:
+        except Superseded:
             await self._until_done(self.folding.refresh, owned)
             stale = [write.customer_id for write in writes]  # whatever was written: it is looked at again
         rejected, size = set(stale), self._store.buckets
@@ -202,7 +202,7 @@ class Processor:
                 raise Abandoned
             try:
                 return await ask()
-            except (StoreRestarted, CatalogueChanged):
+            except (StoreRestarted, Superseded):
                 raise
             except Unavailable as error:
                 if owned is None:

@@ -111,6 +111,7 @@ def _text(value: Any) -> str:
 _CHOICES = {
     "clock": ("wall", "event"),
     "lifecycle": tuple(VOCABULARIES),
+    "churn_rule": ("rhythm", "fixed"),
     "log_level": ("debug", "info", "warning", "error"),
     "on_data_loss": ("rebuild", "refuse"),
 }

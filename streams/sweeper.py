@@ -47,7 +47,7 @@ class Sweeper:
 
     async def look(self) -> bool:
         """Take the catalogue in force; sweep the buckets that wait for it. True where there were any."""
-        found = await self._store.catalogue()
+        found = await self._store.in_force()
         if found.revision != self._processor.folding.revision:
             await self._processor.folding.refresh()
         revision = self._processor.folding.revision

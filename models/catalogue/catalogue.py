@@ -16,13 +16,18 @@ class Catalogue:
     Args:
         tags: all of them, ids unique.
         text: the file they were read from.
-        revision: counts what was put into force in a deployment; 0 = never put into force.
+        revision: counts what was put into force in a deployment, snapshots of the population included; 0 =
+            never put into force.
+        since: revision with which this catalogue came into force.
     """
 
-    def __init__(self, tags: Sequence[Tag] = (), text: str = "", revision: int = 0) -> None:
+    def __init__(
+        self, tags: Sequence[Tag] = (), text: str = "", revision: int = 0, since: int | None = None
+    ) -> None:
         self.tags = tuple(tags)
         self.text = text
         self.revision = revision
+        self.since = revision if since is None else since
         self.by_id = {tag.id: tag for tag in tags}
         self.members = {tag.id for tag in tags if tag.about.members}
         self._asked: dict[int, tuple[Tag, ...]] = {}

@@ -15,6 +15,7 @@ from models.journey import STEPS
 from models.lifecycle import threshold_days
 from models.rulelang import NEVER, Reader
 from models.rulelang.nodes import Field
+from models.rules import DAY_MS
 from models.sections import OF, STILL
 from models.standing import segment_until_ms
 from models.view import View
@@ -153,8 +154,19 @@ def _step(name: str) -> Reader:
     return Reader(get)
 
 
-def _edge(name: str, i: int) -> Reader:
-    return Reader(lambda view: getattr(view.rules, name)[i])
+def _edge(what: str, i: int) -> Reader:
+    """An edge between two scores: of the population, else of the settings; of recency in days."""
+    fixed, moving = EDGES[what]
+
+    def get(view: View) -> float:
+        population = view.rules.population
+        if population is None or population.quintiles is None:
+            edge: float = getattr(view.rules, fixed)[i]
+            return edge
+        edge = getattr(population.quintiles, moving).at[i]
+        return edge / DAY_MS if what == "recency" else edge
+
+    return Reader(get)
 
 
 BY_KEY: dict[str, Callable[[str], Reader]] = {
@@ -196,6 +208,10 @@ READERS: dict[str, Reader] = {
     "journey.cart.idle_since": Reader(
         lambda view: view.now.journey.idle_ms if view.now.journey.cart is not None else None
     ),
+    "churn.risk": Reader(
+        lambda view: view.risk.level if view.risk is not None else None,
+        lambda view: (view.risk.until_ms if view.risk is not None else 0) or NEVER,
+    ),
     "health.band": Reader(
         lambda view: view.health.band if view.health is not None else None, _health_moves, is_sure=False
     ),
@@ -208,10 +224,11 @@ for _width in WINDOWS:
     READERS[f"rfm.windows.{_width}d.monetary_minor"] = _window(_order_days, _width, money=True)
 for _width in CLICK_WINDOWS:
     READERS[f"engagement.windows.{_width}d.clicks"] = _window(_click_days, _width)
-POPULATION = {
-    f"population.{what}_p{20 * (i + 1)}": (name, i)
-    for what, name in (("frequency", "frequency_edges"), ("monetary", "monetary_edges_minor"))
-    for i in range(4)
-} | {f"population.recency_p{20 * (i + 1)}": ("recency_edges_days", i) for i in range(4)}
-for _path, (_name, _i) in POPULATION.items():
-    READERS[_path] = _edge(_name, _i)
+EDGES = {
+    "recency": ("recency_edges_days", "recency_ms"),
+    "frequency": ("frequency_edges", "frequency"),
+    "monetary": ("monetary_edges_minor", "monetary_minor"),
+}
+POPULATION = {f"population.{what}_p{20 * (i + 1)}": (what, i) for what in EDGES for i in range(4)}
+for _path, (_what, _i) in POPULATION.items():
+    READERS[_path] = _edge(_what, _i)

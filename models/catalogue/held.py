@@ -2,7 +2,9 @@
 
 import msgspec
 
-BY_TIMER, BY_CATALOGUE = 0, -1  # in place of the number of a source
+BY_TIMER = 0  # in place of the number of a source
+# Likewise: what else makes tags be judged anew, by the name that its cause has.
+BY_OTHERS = {-1: "catalogue", -2: "population"}
 
 
 class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -13,8 +15,8 @@ class Held(msgspec.Struct, array_like=True, frozen=True, gc=False):
         since_ms: since when it has it (event time).
         seq: number of the change that announced it.
         lag_ms: how long before `since_ms` the event happened that caused it; 0 for a timer.
-        source: what caused it: the n-th of the state's `offsets`, `BY_TIMER` or `BY_CATALOGUE`.
-        offset: of the event there; of `BY_CATALOGUE` its revision.
+        source: what caused it: the n-th of the state's `offsets`, `BY_TIMER`, or a key of `BY_OTHERS`.
+        offset: of the event there; revision of the catalogue, version of the population.
         spent: of a tag that was left because its time ran out: its condition has gone on since.
         before: (number, time of the cause) of up to three changes before it, latest first.
     """

@@ -37,12 +37,13 @@ class CatalogueError(ValueError):
     """The catalogue cannot be used; the message says where and why, and what to do."""
 
 
-def load(text: str, revision: int = 0) -> Catalogue:
+def load(text: str, revision: int = 0, since: int | None = None) -> Catalogue:
     """The catalogue of a file's text.
 
     Args:
         text: TOML.
         revision: under which it is in force.
+        since: with which it came into force; None = the same.
 
     Raises:
         CatalogueError: with every mistake, a paragraph each.
@@ -69,7 +70,7 @@ def load(text: str, revision: int = 0) -> Catalogue:
             mistakes.append(str(error))
     if mistakes:
         raise CatalogueError("\n".join(mistakes))
-    return Catalogue(tags, text, revision)
+    return Catalogue(tags, text, revision, since)
 
 
 class _Said:

@@ -9,6 +9,9 @@ PARTS = {
     **dict.fromkeys((f"rfm.{name}" for name in ("first_order_at", "last_order_at", "r", "f", "m", "segment")),
                     ORDERS),
     "promotion": ORDERS,
+    "churn": ORDERS,
+    "value": ORDERS,
+    "cluster": ORDERS,
     **dict.fromkeys(
         (f"promotion.{name}" for name in ("orders_known", "promo_orders", "coupon_orders", "promo_ratio")),
         ORDERS | PROMOTION,

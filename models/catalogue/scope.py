@@ -20,6 +20,9 @@ _ATTRIBUTES = ("number", "text", "flag", "yearday")
 HINTS = {
     "rfm.recency_days": "since(rfm.last_order_at)",
     "service.oldest_open_ticket_days": "since(service.oldest_open_ticket_at)",
+    "churn.p_alive": "churn.risk",
+    "value.expected_orders_365d": "churn.risk or rfm.f",
+    "value.clv_365d_minor": "rfm.net_minor or rfm.m",
 }
 
 

@@ -1,5 +1,6 @@
 """Is this server fit to hold profiles? Asked at every start and by `profilestream doctor`."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
 from secrets import token_hex
@@ -115,10 +116,18 @@ async def register(client: Any, buckets: int) -> tuple[str, bool]:
     return (await pipe.execute())[3].decode(), existed
 
 
-def in_force(found: dict[bytes, bytes]) -> InForce:
-    """The catalogue of a `ps:catalogue` hash."""
-    if not found:
-        return InForce(0, "")
+def in_force(found: dict[bytes, bytes], population: Sequence[bytes | None]) -> InForce:
+    """What is in force, of the `ps:catalogue` hash, and version and snapshot of `ps:population`."""
+    version, snapshot = population
+    made = InForce(0, "", population=int(version or 0), snapshot=snapshot or b"")
+    if b"text" not in found:
+        return made
     retired = tuple(name for name in found[b"retired"].decode().split(",") if name)
-    numbers = int(found[b"applied"]), retired, int(found.get(b"judged", 0))
-    return InForce(int(found[b"revision"]), found[b"text"].decode(), *numbers)
+    return made._replace(
+        revision=int(found[b"revision"]),
+        text=found[b"text"].decode(),
+        since=int(found[b"since"]),
+        applied_ms=int(found[b"applied"]),
+        retired=retired,
+        judged=int(found.get(b"judged", 0)),
+    )

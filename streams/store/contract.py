@@ -16,8 +16,8 @@ class StoreRestarted(StoreError):
     """The server is not the one we adopted: what we cached or wrote last may be gone. Rewind."""
 
 
-class CatalogueChanged(StoreError):
-    """A newer catalogue is in force than the one the writer judged under. Read it and judge again."""
+class Superseded(StoreError):
+    """Something newer is in force than what the writer judged under. Read it and judge again."""
 
 
 class StoreUnfit(Exception):
@@ -56,21 +56,27 @@ class Write(NamedTuple):
 
 
 class InForce(NamedTuple):
-    """The catalogue in force.
+    """What customers are judged under: the catalogue, and the population snapshot.
 
     Attributes:
-        revision: counts what was put into force; 0 = nothing was.
-        text: TOML.
-        applied_ms: when, epoch ms.
+        revision: counts what was put into force, of either kind; 0 = nothing was.
+        text: the catalogue, TOML.
+        since: revision with which the catalogue came into force.
+        applied_ms: when that was, epoch ms.
         retired: sets of members that are not kept any more.
-        judged: customers judged under it by sweeps so far.
+        judged: customers judged under the revision by sweeps so far.
+        population: version of the population snapshot; 0 = none.
+        snapshot: the snapshot, JSON.
     """
 
     revision: int
     text: str
+    since: int = 0
     applied_ms: int = 0
     retired: tuple[str, ...] = ()
     judged: int = 0
+    population: int = 0
+    snapshot: bytes = b""
 
 
 class Entry(NamedTuple):
@@ -107,17 +113,27 @@ class Store(Protocol):
 
         Args:
             writes: at most one a customer.
-            revision: of the catalogue under which they were judged.
+            revision: under which they were judged.
 
         Raises:
-            CatalogueChanged: a newer one is in force; some may be written, all may be tried again.
+            Superseded: a newer one is in force; some may be written, all may be tried again.
         """
 
-    async def catalogue(self) -> InForce:
-        """The catalogue in force."""
+    async def in_force(self) -> InForce:
+        """What customers are judged under."""
 
     async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
-        """Put a catalogue into force where `replaces` still is; gives the revision then in force."""
+        """Put a catalogue into force in place of the one of a revision; gives that of the one in force."""
+
+    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> int:
+        """Put a population snapshot into force in place of a version; gives the version in force.
+
+        Args:
+            version: of the snapshot.
+            snapshot: JSON.
+            trainer: what the trainer needs to go on from it, JSON.
+            replaces: version that it was made from; 0 = none.
+        """
 
     async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """Some customers, and where to go on; 0 begins and ends. Nobody who stays is left out."""

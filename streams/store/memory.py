@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.keys import bucket
-from streams.store.contract import CatalogueChanged, Entry, InForce, Store, Stored, Write
+from streams.store.contract import Entry, InForce, Store, Stored, Superseded, Write
 
 
 class MemoryStore(Store):
@@ -23,6 +23,7 @@ class MemoryStore(Store):
         self._next_entry = 0
         self.members: dict[tuple[int, str], set[str]] = {}
         self._in_force = InForce(0, "")
+        self.trainer = b""
         self._swept: dict[int, int] = {}
 
     async def adopt(self) -> bool:
@@ -37,7 +38,7 @@ class MemoryStore(Store):
     async def commit(self, writes: Sequence[Write], revision: int = 0) -> list[str]:
         """See `Store`."""
         if revision < self._in_force.revision:
-            raise CatalogueChanged("a newer catalogue is in force")
+            raise Superseded("something newer is in force")
         stale = []
         for write in writes:
             cid = write.customer_id
@@ -59,15 +60,27 @@ class MemoryStore(Store):
                 (members.add if joins else members.discard)(cid)
         return stale
 
-    async def catalogue(self) -> InForce:
+    async def in_force(self) -> InForce:
         """See `Store`."""
         return self._in_force
 
     async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
         """See `Store`."""
-        if self._in_force.revision == replaces:
-            self._in_force = InForce(replaces + 1, text, now_ms, tuple(retired))
-        return self._in_force.revision
+        found = self._in_force
+        if found.since == replaces:
+            revision = found.revision + 1
+            found = found._replace(text=text, since=revision, applied_ms=now_ms, retired=tuple(retired))
+            self._in_force = found._replace(revision=revision, judged=0)
+        return self._in_force.since
+
+    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> int:
+        """See `Store`."""
+        found = self._in_force
+        if found.population == replaces and version > replaces:
+            found = found._replace(population=version, snapshot=snapshot)
+            self._in_force = found._replace(revision=found.revision + 1, judged=0)
+            self.trainer = trainer
+        return self._in_force.population
 
     async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """See `Store`."""

@@ -17,16 +17,24 @@ class RedisCatalogue:
     async def _ask(self, question: Awaitable[Any]) -> Any:
         raise NotImplementedError
 
-    async def catalogue(self) -> InForce:
+    async def in_force(self) -> InForce:
         """See `Store`."""
-        found = await self._ask(self._client.hgetall(keys.CATALOGUE))
-        return checks.in_force(found)
+        pipe = self._client.pipeline(transaction=True)
+        pipe.hgetall(keys.CATALOGUE)
+        pipe.hmget(keys.POPULATION, "version", "snapshot")
+        return checks.in_force(*await self._ask(pipe.execute()))
 
     async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
         """See `Store`."""
         names = [keys.CATALOGUE, *map(keys.revision, range(self.buckets))]
         args = (replaces, text, now_ms, ",".join(retired))
         return int(await self._ask(self._client.fcall("ps_apply", len(names), *names, *args)))
+
+    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> int:
+        """See `Store`."""
+        names = [keys.CATALOGUE, keys.POPULATION, *map(keys.revision, range(self.buckets))]
+        args = (replaces, version, snapshot, trainer)
+        return int(await self._ask(self._client.fcall("ps_publish", len(names), *names, *args)))
 
     async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """See `Store`."""

@@ -17,13 +17,13 @@ from redis.exceptions import RedisError
 from streams import keys
 from streams.store import checks
 from streams.store.contract import (
-    CatalogueChanged,
     Entry,
     Store,
     Stored,
     StoreError,
     StoreRestarted,
     StoreUnfit,
+    Superseded,
     Write,
 )
 from streams.store.redis_catalogue import RedisCatalogue
@@ -120,7 +120,7 @@ class RedisStore(RedisCatalogue, Store):
             pipe.execute_command("FCALL", "ps_commit", *self._commit_args(some), revision)
         replies = await self._ask(pipe.execute())
         if [-1] in replies:
-            raise CatalogueChanged("a newer catalogue is in force")
+            raise Superseded("something newer is in force")
         return [some[i].customer_id for some, stale in zip(calls, replies, strict=True) for i in stale]
 
     def _commit_args(self, writes: Sequence[Write]) -> list[Any]:

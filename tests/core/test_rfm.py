@@ -3,7 +3,10 @@ from itertools import pairwise, product
 import pytest
 from builders import DAY, RULES
 
-from models.rfm import SEGMENTS, frequency_score, monetary_score, recency_score, segment
+from models.population.population import Population
+from models.population.snapshot import Edges, Quintiles, Snapshot
+from models.rfm import NONE, SEGMENTS, recency_edges_ms, scores, segment
+from models.rules import Rules
 
 SCORES = range(1, 6)
 ELEVEN = {
@@ -14,32 +17,39 @@ ELEVEN = {
 
 @pytest.mark.parametrize(("edge_days", "score"), [(30, 4), (90, 3), (180, 2), (365, 1)])
 def test_recency_falls_at_each_edge_and_not_a_millisecond_before(edge_days: int, score: int) -> None:
-    assert recency_score(edge_days * DAY - 1, RULES) == (score + 1, edge_days * DAY)
-    assert recency_score(edge_days * DAY, RULES)[0] == score
-
-
-def test_recency_says_when_it_falls_next_until_it_cannot() -> None:
-    silent_ms, seen = 0, []
-    while True:
-        score, silent_ms = recency_score(silent_ms, RULES)
-        seen.append(score)
-        if not silent_ms:
-            break
-    assert seen == [5, 4, 3, 2, 1]
+    assert scores(edge_days * DAY - 1, 1, 0, NONE, RULES).r == score + 1
+    assert scores(edge_days * DAY, 1, 0, NONE, RULES).r == score
+    assert edge_days * DAY in recency_edges_ms(RULES)
 
 
 @pytest.mark.parametrize(
     ("orders", "score"), [(1, 1), (2, 2), (3, 3), (5, 3), (6, 4), (11, 4), (12, 5), (900, 5)]
 )
 def test_frequency_reaches_a_score_at_its_edge(orders: int, score: int) -> None:
-    assert frequency_score(orders, RULES) == score
+    assert scores(0, orders, 0, NONE, RULES).f == score
 
 
 @pytest.mark.parametrize(
     ("minor", "score"), [(0, 1), (2_499, 1), (2_500, 2), (7_500, 3), (20_000, 4), (49_999, 4), (50_000, 5)]
 )
 def test_money_reaches_a_score_at_its_edge(minor: int, score: int) -> None:
-    assert monetary_score(minor, RULES) == score
+    assert scores(0, 1, minor, NONE, RULES).m == score
+
+
+def population() -> Rules:
+    edges = Edges((10, 20, 30, 40), (9, 19, 29, 39), (11, 21, 31, 41))
+    days = Edges(*(tuple(one * DAY for one in row) for row in (edges.at, edges.low, edges.high)))  # type: ignore[arg-type]
+    quintiles = Quintiles(recency_ms=days, frequency=edges, monetary_minor=edges)
+    return Rules(population=Population(Snapshot(1, 0, "refresh", 0, 100, quintiles=quintiles)))
+
+
+def test_the_population_takes_the_place_of_the_settings_edges_and_flaps_nobody() -> None:
+    rules = population()
+    assert scores(25 * DAY, 25, 45, NONE, rules) == (3, 3, 5)
+    assert recency_edges_ms(rules) == (10 * DAY, 20 * DAY, 30 * DAY, 40 * DAY)
+    assert scores(0, 21, 21, (5, 2, 2), rules) == (5, 2, 2)  # within the band above the edge
+    assert scores(0, 22, 22, (5, 2, 2), rules) == (5, 3, 3)
+    assert scores(0, 21, 21, NONE, rules) == (5, 3, 3)
 
 
 def test_the_grid_names_exactly_the_eleven_segments() -> None:
@@ -48,7 +58,7 @@ def test_the_grid_names_exactly_the_eleven_segments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "name"),
+    ("of", "name"),
     [
         ((5, 5, 5), "champions"), ((5, 1, 1), "new_customers"), ((4, 1, 1), "promising"),
         ((3, 2, 2), "need_attention"), ((3, 1, 1), "about_to_sleep"), ((2, 3, 3), "at_risk"),
@@ -56,8 +66,8 @@ def test_the_grid_names_exactly_the_eleven_segments() -> None:
         ((5, 2, 2), "potential_loyalists"), ((3, 4, 4), "loyal_customers"),
     ],
 )  # fmt: skip
-def test_each_segment_has_a_customer(scores: tuple[int, int, int], name: str) -> None:
-    assert segment(*scores) == name
+def test_each_segment_has_a_customer(of: tuple[int, int, int], name: str) -> None:
+    assert segment(*of) == name
 
 
 def test_the_mean_of_frequency_and_money_is_rounded_up() -> None:
@@ -70,6 +80,6 @@ def test_frequency_and_money_weigh_the_same() -> None:
 
 
 def test_more_money_never_lowers_the_score() -> None:
-    scores = [monetary_score(minor, RULES) for minor in range(0, 60_000, 50)]
-    assert all(a <= b for a, b in pairwise(scores))
-    assert set(scores) == set(SCORES)
+    found = [scores(0, 1, minor, NONE, RULES).m for minor in range(0, 60_000, 50)]
+    assert all(a <= b for a, b in pairwise(found))
+    assert set(found) == set(SCORES)

@@ -8,7 +8,7 @@ import pytest
 
 from streams import keys
 from streams.keys import bucket
-from streams.store.contract import CatalogueChanged, Store, Stored, Write
+from streams.store.contract import Store, Stored, Superseded, Write
 from streams.store.memory import MemoryStore
 from streams.store.redis_store import CALL_CUSTOMERS, RedisStore
 
@@ -265,11 +265,11 @@ async def test_a_store_with_data_is_known_again_and_keeps_its_epoch(store: Store
 
 
 async def test_a_catalogue_replaces_the_one_it_was_made_from_and_no_other(store: Store) -> None:
-    assert (await store.catalogue()).revision == 0
+    assert (await store.in_force()).revision == 0
     assert await store.apply("first", 0, 5, ()) == 1
     assert await store.apply("late", 0, 6, ()) == 1  # somebody was quicker
     assert await store.apply("second", 1, 7, ["gone", "seg=lost"]) == 2
-    found = await store.catalogue()
+    found = await store.in_force()
     assert (found.revision, found.text, found.applied_ms) == (2, "second", 7)
     assert (found.retired, found.judged) == (("gone", "seg=lost"), 0)
 
@@ -279,7 +279,7 @@ async def test_nothing_is_written_under_a_catalogue_that_is_not_in_force_any_mor
     assert await store.commit([write("a", wake_ms=5, changes=[b"x"])], 1) == []
     before = await everything(store, "a", "b")
     await store.apply("second", 1, 6, ())
-    with pytest.raises(CatalogueChanged):
+    with pytest.raises(Superseded):
         await store.commit([write(cid, wake_ms=9, changes=[b"y"]) for cid in ("a", "b", *MANY)], 1)
     assert await everything(store, "a", "b") == before
     assert await store.commit([write("b")], 2) == []
@@ -325,7 +325,7 @@ async def test_a_scan_finds_everyone_and_a_sweep_is_remembered_by_bucket(store: 
     await store.judged(4)
     await store.swept([0, 3], 1, ["gone"])
     assert await store.unswept(range(BUCKETS), 1) == [1, 2, 4, 5, 6, 7]
-    assert (await store.catalogue()).judged == 7
+    assert (await store.in_force()).judged == 7
     for cid in MANY:
         swept = bucket(cid, BUCKETS) in (0, 3)
         assert (cid in await members(store, cid, "gone")) is not swept

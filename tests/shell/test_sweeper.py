@@ -60,7 +60,7 @@ async def filled() -> tuple[MemoryStore, Processor]:
     for n in range(CUSTOMERS):
         events = [order(f"o{i}", T0 + i, 5) | {"customer_id": f"c{n}"} for i in range(2 if n % 3 == 0 else 1)]
         await first.apply(ready(*events), lambda: True)
-    assert (first.folding.revision, (await store.catalogue()).text) == (1, OLD)
+    assert (first.folding.revision, (await store.in_force()).text) == (1, OLD)
     return store, first
 
 
@@ -189,5 +189,5 @@ async def test_a_store_that_lost_everything_gets_the_catalogue_that_was_in_force
     await one.folding.refresh()
     one.folding._store = MemoryStore(4)
     await one.folding.refresh()
-    assert (await one.folding._store.catalogue()).text == NEW
+    assert (await one.folding._store.in_force()).text == NEW
     assert load(NEW).by_id.keys() == {"buyer"}

@@ -128,19 +128,42 @@ local function delivered(keys, args)
   return gone
 end
 
+-- A revision counts what customers are judged under: the catalogue, and the population snapshot.
+local function revise(keys, first)
+  local revision = redis.call('HINCRBY', keys[1], 'revision', 1)
+  redis.call('HSET', keys[1], 'judged', 0)
+  for i = first, #keys do redis.call('SET', keys[i], revision) end
+  return revision
+end
+
 -- ps_apply: put a catalogue into force, for all buckets at once.
---   KEYS[1]      catalogue hash: revision, text, applied, retired (sets of members that nobody keeps any more)
+--   KEYS[1]      hash of what is in force: revision, text, since (revision of the text), applied, retired
+--                (sets of members that nobody keeps any more), judged
 --   KEYS[2..]    revision of each bucket
---   ARGV[1]      revision that it replaces, 0 = none
+--   ARGV[1]      revision of the text that it replaces, 0 = none
 --   ARGV[2..4]   text, epoch ms, retired
---   Output       the revision now in force: above ARGV[1] by one, or another where that was not in force
+--   Output       the revision of the text now in force: a new one, or another where ARGV[1] was not in force
 local function apply(keys, args)
-  local now = tonumber(redis.call('HGET', keys[1], 'revision') or '0')
-  if now ~= tonumber(args[1]) then return now end
-  redis.call('HSET', keys[1], 'revision', now + 1, 'text', args[2], 'applied', args[3], 'retired', args[4],
-    'judged', 0)
-  for i = 2, #keys do redis.call('SET', keys[i], now + 1) end
-  return now + 1
+  local since = tonumber(redis.call('HGET', keys[1], 'since') or '0')
+  if since ~= tonumber(args[1]) then return since end
+  local revision = revise(keys, 2)
+  redis.call('HSET', keys[1], 'text', args[2], 'since', revision, 'applied', args[3], 'retired', args[4])
+  return revision
+end
+
+-- ps_publish: put a population snapshot into force, for all buckets at once.
+--   KEYS[1]      hash of what is in force, see ps_apply
+--   KEYS[2]      population hash: version, snapshot, trainer (what the trainer needs to go on)
+--   KEYS[3..]    revision of each bucket
+--   ARGV[1]      version that it replaces, 0 = none
+--   ARGV[2..4]   version, snapshot, trainer
+--   Output       the version now in force: ARGV[2], or another where ARGV[1] was not in force
+local function publish(keys, args)
+  local now = tonumber(redis.call('HGET', keys[2], 'version') or '0')
+  if now ~= tonumber(args[1]) or tonumber(args[2]) <= now then return now end
+  redis.call('HSET', keys[2], 'version', args[2], 'snapshot', args[3], 'trainer', args[4])
+  revise(keys, 3)
+  return tonumber(args[2])
 end
 
 -- ps_watermark: up to where the effects of each input partition are stored; fenced by group generation.
@@ -175,4 +198,5 @@ redis.register_function{function_name = 'ps_outbox', callback = outbox, flags = 
 redis.register_function('ps_commit', commit)
 redis.register_function('ps_delivered', delivered)
 redis.register_function('ps_apply', apply)
+redis.register_function('ps_publish', publish)
 redis.register_function('ps_watermark', watermark)
