@@ -77,6 +77,8 @@ def create_topics(config: Config, append_time: bool = True) -> dict[str, str]:
                 )
                 continue
             settings = {"retention.ms": str(spec.retention_ms)}
+            if spec.compacted:
+                settings["cleanup.policy"] = "compact"
             if append_time and spec.name in INPUT_TOPICS:
                 settings["message.timestamp.type"] = "LogAppendTime"
             options = {

@@ -84,6 +84,15 @@ class Config:
     sweep_per_s: int = _setting(
         5_000, "customers/s", "most that a worker judges anew after a change of the catalogue"
     )
+    trainer_interval_s: float = _setting(
+        3600.0, "seconds", "trainer: from one population snapshot to the next"
+    )
+    trainer_lease_s: float = _setting(
+        30.0, "seconds", "trainer: silence after which a stand-by takes over from the active one"
+    )
+    trainer_seed: int = _setting(0, "number", "trainer: of every random draw")
+    clusters: int = _setting(6, "count", "trainer: clusters of customers that are alike")
+    clusterer: str = _setting("kmeans", "kmeans|clustream", "trainer: river's algorithm that finds them")
     lifecycle: str = _setting("standard", "standard|purchase|growth", "vocabulary of the lifecycle stages")
     mature_orders: int = _setting(6, "orders", "lifecycle 'growth': orders from which a customer is mature")
     recency_edges_days: tuple[int, ...] = _setting((30, 90, 180, 365), "days", "edges of the R score")

@@ -1,4 +1,4 @@
-"""The worker's one producer: tag changes and dead letters, idempotent, acknowledged by all replicas."""
+"""The one producer of a process: tag changes, dead letters, snapshots; acknowledged by all replicas."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from streams.lane import DeadLetter
 from streams.store.contract import Unavailable
-from streams.topics import DEAD_LETTER, TAG_CHANGES
+from streams.topics import DEAD_LETTER, POPULATION, TAG_CHANGES
 
 MAX_BATCH = 256 * 1024  # bytes
 MAX_PAYLOAD = 16 * 1024  # bytes shown of a rejected record; six times that as JSON, so it fits into a batch
@@ -94,6 +94,14 @@ class Publisher:
         """
         rows = [(letter.topic.encode(), orjson.dumps(self._letter(letter))) for letter in letters]
         await self._publish(DEAD_LETTER, {0: rows})
+
+    async def population(self, snapshot: bytes) -> None:
+        """Publish the population snapshot in force, JSON.
+
+        Raises:
+            Unavailable: publishing it again is safe.
+        """
+        await self._publish(POPULATION, {0: [(b"snapshot", snapshot)]})
 
     async def _publish(self, topic: str, rows: Mapping[int, Sequence[tuple[bytes, bytes]]]) -> None:
         """Partition -> (key, value) in order; returns once all is acknowledged."""

@@ -112,6 +112,7 @@ _CHOICES = {
     "clock": ("wall", "event"),
     "lifecycle": tuple(VOCABULARIES),
     "churn_rule": ("rhythm", "fixed"),
+    "clusterer": ("kmeans", "clustream"),
     "log_level": ("debug", "info", "warning", "error"),
     "on_data_loss": ("rebuild", "refuse"),
 }
@@ -126,9 +127,17 @@ _AT_LEAST_ONE = (
     "cart_abandoned_s",
     "browse_abandoned_s",
     "sweep_per_s",
+    "clusters",
 )
-_NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch")
-_SECONDS = ("session_timeout_s", "heartbeat_s", "commit_interval_s", "stall_s")
+_NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch", "trainer_seed")
+_SECONDS = (
+    "session_timeout_s",
+    "heartbeat_s",
+    "commit_interval_s",
+    "stall_s",
+    "trainer_interval_s",
+    "trainer_lease_s",
+)
 
 
 def _check(config: Config) -> None:

@@ -11,6 +11,7 @@ INPUT_KINDS = {"orders": "order", "clicks": "click", "service": "service", "cont
 INPUT_TOPICS = tuple(INPUT_KINDS)
 TAG_CHANGES = "tag-changes"
 DEAD_LETTER = "dead-letter"
+POPULATION = "population"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,13 @@ class TopicSpec:
         name: topic name.
         partitioned: True where the topic has the deployment's partition count, False for a single one.
         retention_ms: how long records are kept.
+        compacted: True where the latest record of each key is kept instead, however old it is.
     """
 
     name: str
     partitioned: bool
     retention_ms: int
+    compacted: bool = False
 
 
 TOPICS = (
@@ -36,4 +39,5 @@ TOPICS = (
     TopicSpec("control", partitioned=True, retention_ms=30 * DAY_MS),
     TopicSpec(TAG_CHANGES, partitioned=True, retention_ms=30 * DAY_MS),
     TopicSpec(DEAD_LETTER, partitioned=False, retention_ms=90 * DAY_MS),
+    TopicSpec(POPULATION, partitioned=False, retention_ms=90 * DAY_MS, compacted=True),
 )

@@ -14,6 +14,7 @@ from streams.cli.read import explain, export, get, tail
 from streams.cli.replay import replay
 from streams.cli.tags import members, tags
 from streams.cli.topics import topics
+from streams.cli.trainer import trainer
 from streams.cli.verify import verify
 from streams.cli.worker import worker
 
@@ -33,6 +34,6 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (demo, worker, replay, get, explain, tags, members, tail, lag, export, verify, fields, topics,
-                doctor, bench):  # fmt: skip
+for command in (demo, worker, trainer, replay, get, explain, tags, members, tail, lag, export, verify, fields,
+                topics, doctor, bench):  # fmt: skip
     cli.add_command(command)

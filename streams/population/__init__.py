@@ -4,5 +4,5 @@ river, numpy and scipy (extra `trainer`) are imported here and nowhere else: a w
 package. Everything is deterministic, seeded, and told the instant; state is saved as JSON.
 
 Reading order: `panel`, `quantiles`, `fit`, `newcomers`, `scale`, `lloyd`, `online`, `micro`, `names`,
-`drift`, `clustering`, `epoch`.
+`drift`, `clustering`, `epoch`; around them `survey`, `lease`, `trainer`.
 """

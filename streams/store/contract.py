@@ -79,6 +79,14 @@ class InForce(NamedTuple):
     snapshot: bytes = b""
 
 
+class Trained(NamedTuple):
+    """A population snapshot and what its trainer goes on from, both JSON; 0 and empty where there is none."""
+
+    version: int
+    snapshot: bytes
+    trainer: bytes
+
+
 class Entry(NamedTuple):
     """One entry of an outbox: the changes of one step of one customer."""
 
@@ -125,14 +133,25 @@ class Store(Protocol):
     async def apply(self, text: str, replaces: int, now_ms: int, retired: Sequence[str]) -> int:
         """Put a catalogue into force in place of the one of a revision; gives that of the one in force."""
 
-    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> int:
-        """Put a population snapshot into force in place of a version; gives the version in force.
+    async def trained(self) -> Trained:
+        """The population snapshot in force, with what its trainer left."""
+
+    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> bool:
+        """Put a population snapshot into force in place of a version; False where that one is not in force.
 
         Args:
             version: of the snapshot.
             snapshot: JSON.
             trainer: what the trainer needs to go on from it, JSON.
             replaces: version that it was made from; 0 = none.
+        """
+
+    async def lease(self, holder: str, ttl_ms: int) -> bool:
+        """Take or renew the trainer's lease; False where another holds it.
+
+        Args:
+            holder: random token of the caller.
+            ttl_ms: for how long from now on, 0 = let it go.
         """
 
     async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:

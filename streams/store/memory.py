@@ -1,9 +1,10 @@
 """The store in memory: the same contract, for tests and for measuring the fold without a server."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.keys import bucket
-from streams.store.contract import Entry, InForce, Store, Stored, Superseded, Write
+from streams.store.contract import Entry, InForce, Store, Stored, Superseded, Trained, Write
 
 
 class MemoryStore(Store):
@@ -23,7 +24,8 @@ class MemoryStore(Store):
         self._next_entry = 0
         self.members: dict[tuple[int, str], set[str]] = {}
         self._in_force = InForce(0, "")
-        self.trainer = b""
+        self._trainer = b""
+        self._lease = "", 0.0
         self._swept: dict[int, int] = {}
 
     async def adopt(self) -> bool:
@@ -73,14 +75,28 @@ class MemoryStore(Store):
             self._in_force = found._replace(revision=revision, judged=0)
         return self._in_force.since
 
-    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> int:
+    async def trained(self) -> Trained:
+        """See `Store`."""
+        return Trained(self._in_force.population, self._in_force.snapshot, self._trainer)
+
+    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> bool:
         """See `Store`."""
         found = self._in_force
-        if found.population == replaces and version > replaces:
-            found = found._replace(population=version, snapshot=snapshot)
-            self._in_force = found._replace(revision=found.revision + 1, judged=0)
-            self.trainer = trainer
-        return self._in_force.population
+        if found.population != replaces or version <= replaces:
+            return False
+        found = found._replace(population=version, snapshot=snapshot)
+        self._in_force = found._replace(revision=found.revision + 1, judged=0)
+        self._trainer = trainer
+        return True
+
+    async def lease(self, holder: str, ttl_ms: int) -> bool:
+        """See `Store`."""
+        now_s = time.monotonic()
+        held_by, until_s = self._lease
+        if held_by != holder and now_s < until_s:
+            return False
+        self._lease = holder, now_s + ttl_ms / 1000
+        return True
 
     async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """See `Store`."""

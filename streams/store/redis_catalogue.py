@@ -1,11 +1,11 @@
-"""The part of the store on Redis that knows the catalogue in force, and who was judged under it."""
+"""The part of the store on Redis that knows what is in force, who was judged under it, and who trains."""
 
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 from streams import keys
 from streams.store import checks
-from streams.store.contract import InForce
+from streams.store.contract import InForce, Trained
 
 
 class RedisCatalogue:
@@ -30,11 +30,21 @@ class RedisCatalogue:
         args = (replaces, text, now_ms, ",".join(retired))
         return int(await self._ask(self._client.fcall("ps_apply", len(names), *names, *args)))
 
-    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> int:
+    async def trained(self) -> Trained:
+        """See `Store`."""
+        fields = ("version", "snapshot", "trainer")
+        version, snapshot, trainer = await self._ask(self._client.hmget(keys.POPULATION, *fields))
+        return Trained(int(version or 0), snapshot or b"", trainer or b"")
+
+    async def publish(self, version: int, snapshot: bytes, trainer: bytes, replaces: int) -> bool:
         """See `Store`."""
         names = [keys.CATALOGUE, keys.POPULATION, *map(keys.revision, range(self.buckets))]
         args = (replaces, version, snapshot, trainer)
-        return int(await self._ask(self._client.fcall("ps_publish", len(names), *names, *args)))
+        return bool(await self._ask(self._client.fcall("ps_publish", len(names), *names, *args)))
+
+    async def lease(self, holder: str, ttl_ms: int) -> bool:
+        """See `Store`."""
+        return bool(await self._ask(self._client.fcall("ps_lease", 1, keys.TRAINER, holder, ttl_ms)))
 
     async def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """See `Store`."""

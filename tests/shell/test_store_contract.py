@@ -1,5 +1,6 @@
 """One promise, three stores: memory, Valkey and the oldest supported Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from streams import keys
 from streams.keys import bucket
-from streams.store.contract import Store, Stored, Superseded, Write
+from streams.store.contract import Store, Stored, Superseded, Trained, Write
 from streams.store.memory import MemoryStore
 from streams.store.redis_store import CALL_CUSTOMERS, RedisStore
 
@@ -283,6 +284,58 @@ async def test_nothing_is_written_under_a_catalogue_that_is_not_in_force_any_mor
         await store.commit([write(cid, wake_ms=9, changes=[b"y"]) for cid in ("a", "b", *MANY)], 1)
     assert await everything(store, "a", "b") == before
     assert await store.commit([write("b")], 2) == []
+
+
+# -- the population in force -------------------------------------------------------------------------------
+
+
+async def test_a_snapshot_replaces_the_one_it_was_made_from_and_no_other(store: Store) -> None:
+    assert await store.trained() == Trained(0, b"", b"")
+    assert await store.publish(1, b"{1}", b"left by 1", 0)
+    assert not await store.publish(1, b"{1, too}", b"of another", 0)  # made the same one, and was slower
+    assert not await store.publish(2, b"{2}", b"of another", 0)
+    assert await store.trained() == Trained(1, b"{1}", b"left by 1")
+    assert await store.publish(2, b"{2}", b"left by\x00\xff 2\r\n", 1)
+    assert await store.trained() == Trained(2, b"{2}", b"left by\x00\xff 2\r\n")
+    assert (await store.in_force())[-2:] == (2, b"{2}")
+
+
+@pytest.mark.parametrize("version", [0, 4, 5])
+async def test_a_snapshot_that_is_not_newer_is_refused(store: Store, version: int) -> None:
+    await store.publish(5, b"five", b"t", 0)
+    assert not await store.publish(version, b"older", b"x", 5)
+    assert await store.trained() == Trained(5, b"five", b"t")
+
+
+async def test_a_snapshot_is_another_revision_and_fences_who_has_not_seen_it(store: Store) -> None:
+    await store.apply("first", 0, 5, ())
+    assert await store.commit([write("a", wake_ms=5)], 1) == []
+    await store.judged(7)
+    before = await everything(store, "a", "b")
+    assert await store.publish(1, b"{}", b"", 0)
+    found = await store.in_force()
+    assert (found.revision, found.text, found.since, found.judged) == (2, "first", 1, 0)
+    assert await store.unswept(range(BUCKETS), 2) == list(range(BUCKETS))
+    with pytest.raises(Superseded):
+        await store.commit([write(cid, wake_ms=9, changes=[b"y"]) for cid in ("b", *MANY)], 1)
+    assert await everything(store, "a", "b") == before
+    assert await store.commit([write("b")], 2) == []
+    assert not await store.publish(1, b"{}", b"", 0)  # refused: nobody has to judge anew
+    assert (await store.in_force()).revision == 2
+    assert await store.apply("second", 1, 6, ()) == 3  # a catalogue replaces a catalogue, not a snapshot
+
+
+async def test_a_lease_is_held_by_one_until_it_is_let_go_or_runs_out(store: Store) -> None:
+    assert await store.lease("one", 60_000)
+    assert not await store.lease("two", 60_000)
+    assert not await store.lease("two", 0)  # nor can it take it away
+    assert await store.lease("one", 60_000)
+    assert await store.lease("one", 0)
+    assert await store.lease("two", 30)
+    assert not await store.lease("one", 60_000)
+    await asyncio.sleep(0.05)
+    assert await store.lease("one", 60_000)
+    assert not await store.lease("two", 60_000)
 
 
 async def test_members_join_and_leave_with_the_profile(store: Store) -> None:

@@ -157,13 +157,30 @@ end
 --   KEYS[3..]    revision of each bucket
 --   ARGV[1]      version that it replaces, 0 = none
 --   ARGV[2..4]   version, snapshot, trainer
---   Output       the version now in force: ARGV[2], or another where ARGV[1] was not in force
+--   Output       1 = it is in force now, 0 = ARGV[1] was not in force, or the version is not newer; never the
+--                version: of two that made the same one out of the same parent, one must learn that it lost
 local function publish(keys, args)
   local now = tonumber(redis.call('HGET', keys[2], 'version') or '0')
-  if now ~= tonumber(args[1]) or tonumber(args[2]) <= now then return now end
+  if now ~= tonumber(args[1]) or tonumber(args[2]) <= now then return 0 end
   redis.call('HSET', keys[2], 'version', args[2], 'snapshot', args[3], 'trainer', args[4])
   revise(keys, 3)
-  return tonumber(args[2])
+  return 1
+end
+
+-- ps_lease: take a lease, renew it, or let it go.
+--   KEYS[1]      the lease: its holder
+--   ARGV[1]      random token of the caller
+--   ARGV[2]      ms for which it is taken from now on, 0 = let it go
+--   Output       1 = the caller holds it (or held it, when it is let go), 0 = another does
+local function lease(keys, args)
+  local holder = redis.call('GET', keys[1])
+  if holder and holder ~= args[1] then return 0 end
+  if args[2] == '0' then
+    redis.call('DEL', keys[1])
+  else
+    redis.call('SET', keys[1], args[1], 'PX', args[2])
+  end
+  return 1
 end
 
 -- ps_watermark: up to where the effects of each input partition are stored; fenced by group generation.
@@ -199,4 +216,5 @@ redis.register_function('ps_commit', commit)
 redis.register_function('ps_delivered', delivered)
 redis.register_function('ps_apply', apply)
 redis.register_function('ps_publish', publish)
+redis.register_function('ps_lease', lease)
 redis.register_function('ps_watermark', watermark)
