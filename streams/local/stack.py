@@ -1,4 +1,4 @@
-"""A private deployment on loopback: broker, store and workers as processes of their own, in one folder."""
+"""A private deployment on loopback: broker, store, workers, trainers, each a process, in one folder."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ class Broker(Protocol):
 
 
 class LocalStack:
-    """A broker, a store and any number of workers.
+    """A broker, a store and any number of workers and trainers.
 
     Args:
         directory: for data and logs.
@@ -64,6 +64,7 @@ class LocalStack:
             **{name: str(value) for name, value in (settings or {}).items() if value is not None},
         }
         self.workers: list[LocalProcess] = []
+        self.trainers: list[LocalProcess] = []
 
     @property
     def config(self) -> Config:
@@ -79,21 +80,27 @@ class LocalStack:
 
     def start_worker(self) -> LocalProcess:
         """Start one more worker process."""
-        number = len(self.workers)
-        log = self.directory / f"worker-{number}.log"
+        return self._start("worker", self.workers)
+
+    def start_trainer(self) -> LocalProcess:
+        """Start one more trainer process."""
+        return self._start("trainer", self.trainers)
+
+    def _start(self, command: str, others: list[LocalProcess]) -> LocalProcess:
+        number = len(others)
+        log = self.directory / f"{command}-{number}.log"
         env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         env.update({PREFIX + name.upper(): value for name, value in self.settings.items()})
-        process = LocalProcess(
-            f"worker {number}", [sys.executable, "-m", "streams", "worker"], log=log, env=env
-        )
+        argv = [sys.executable, "-m", "streams", command]
+        process = LocalProcess(f"{command} {number}", argv, log=log, env=env)
         process.start()
-        self.workers.append(process)
+        others.append(process)
         return process
 
     def stop(self) -> None:
         """Stop everything that runs."""
-        for worker in self.workers:
-            worker.stop()
+        for process in (*self.trainers, *self.workers):
+            process.stop()
         self.store.stop()
         self.broker.stop()
 

@@ -115,7 +115,7 @@ class Trainer:
         try:
             found = await self._store.trained()
             if found.version:
-                await self._announce(found.snapshot)
+                await self._send(found)
             due_s = time.monotonic() + self._rest_s(found)
             while self._lease.is_held:
                 if time.monotonic() >= due_s:
@@ -125,6 +125,18 @@ class Trainer:
         except Unavailable as error:
             log.warning("the trainer waits: %s", error)
             await asyncio.sleep(1.0)
+
+    async def _send(self, found: Trained) -> None:
+        """Send a snapshot to the topic, and after it what came into force meanwhile: the newest comes last.
+
+        A trainer that slept between store and topic would otherwise put an old one over a new one there.
+        """
+        while True:
+            await self._announce(found.snapshot)
+            now = await self._store.trained()
+            if now.version <= found.version:
+                return
+            found = now
 
     def _rest_s(self, found: Trained) -> float:
         """Until the next epoch is due: a trainer that starts again and again must not train each time."""
@@ -153,7 +165,7 @@ class Trainer:
             return None
         if not await self._publish(made, blob, population.save(), before.version):
             return None
-        await self._announce(blob)
+        await self._send(Trained(made.version, blob, b""))
         self._tell(made, time.monotonic() - started_s)
         return made
 
