@@ -44,6 +44,8 @@ bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselin
 	$(BIN)/python tests/bench/fold.py
 	$(BIN)/python tests/bench/sections.py
 	$(BIN)/python tests/bench/size.py
+	$(BIN)/python tests/bench/population.py
+	$(BIN)/python tests/bench/population_memory.py
 	$(BIN)/python tests/bench/throughput.py
 	$(BIN)/python tests/bench/latency.py
 	$(BIN)/python tests/bench/wave.py --sleepers 100000

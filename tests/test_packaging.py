@@ -164,20 +164,25 @@ def unmet(lines: list[str], lock: dict[str, str]) -> list[str]:
 def test_locks_fulfil_what_the_project_asks_for_and_agree_with_each_other() -> None:
     extras = PROJECT["optional-dependencies"]
     runtime, dev, data = locked("runtime.lock"), locked("dev.lock"), locked("data.lock")
+    trainer = locked("trainer.lock")
     assert unmet(PROJECT["dependencies"], runtime) == []
     assert unmet(PROJECT["dependencies"] + extras["local"] + extras["dev"], dev) == []
+    assert unmet(extras["trainer"], trainer) == unmet(extras["trainer"], dev) == []
+    assert {name: dev.get(name) for name in trainer} == trainer
+    assert not runtime.keys() & trainer.keys()
     assert unmet(extras["data"], data) == []
     assert {name: dev.get(name) for name in runtime} == runtime  # tests run on what the image runs
 
 
-def test_the_runtime_lock_is_closed() -> None:
+@pytest.mark.parametrize("names", [("runtime.lock",), ("runtime.lock", "trainer.lock")], ids=" + ".join)
+def test_what_the_images_install_is_closed(names: tuple[str, ...]) -> None:
     """Whatever is installed of it asks for nothing that is not in it."""
-    runtime = locked("runtime.lock")
+    runtime = {name for lock in names for name in locked(lock)}
     for name in runtime:
         try:
             needs = importlib.metadata.distribution(name).requires or []
         except importlib.metadata.PackageNotFoundError:
             continue
         asked = [r for r in map(Requirement, needs) if r.marker is None or r.marker.evaluate({"extra": ""})]
-        outside = {canonicalize_name(r.name) for r in asked} - set(runtime)
+        outside = {canonicalize_name(r.name) for r in asked} - runtime
         assert not outside, f"{name} needs {outside}"

@@ -265,7 +265,24 @@ def test_our_services_write_nothing_but_to_a_tmpfs() -> None:
 def test_the_image_installs_the_lock() -> None:
     run = " ".join(arguments for _, name, arguments in dockerfile() if name == "RUN")
     assert "-r requirements/runtime.lock" in run
+    assert len(re.findall("pip check", re.sub(r"--python \S+ ", "", run))) == 2  # both images
     assert "pip check" in re.sub(r"--python \S+ ", "", run)  # --no-deps is only right for a complete lock
+
+
+def test_the_trainer_has_an_image_of_its_own_and_the_worker_s_carries_none_of_it() -> None:
+    stages = [arguments for _, name, arguments in dockerfile() if name == "FROM"]
+    assert stages[-2:] == ["${PARTS} AS parts", "python:3.11-slim"]
+    named = {arguments.rpartition(" AS ")[2]: n for n, arguments in enumerate(stages)}
+    (default,) = [arguments for stage, name, arguments in dockerfile() if (stage, name) == (-1, "ARG")]
+    with_lock = {
+        stage for stage, name, arguments in dockerfile() if name == "RUN" and "trainer.lock" in arguments
+    }
+    assert with_lock == {named["full"]}
+    assert default == "PARTS=lean"
+    assert SERVICES["trainer"]["build"]["args"] == {"PARTS": "full"}
+    assert "args" not in SERVICES["worker"]["build"]
+    assert SERVICES["trainer"]["image"] != SERVICES["worker"]["image"]
+    assert SERVICES["trainer"]["depends_on"] == SERVICES["worker"]["depends_on"]
 
 
 # --- the broker -------------------------------------------------------------------------------------------
@@ -624,17 +641,19 @@ def test_a_worker_needs_all_rights_of_its_user_and_no_others(tmp_path: Path, sto
         settings |= {PREFIX + "REDIS_URL": store.url("worker")}
         assert run(["topics", "create"], settings, tmp_path) == 0
         assert run(["doctor"], settings, tmp_path) == 0
-        batch = events(3, 1500)
+        batch = [event for seed in (3, 4, 5) for event in events(seed, 600)]
         send(server.address, batch)
         worker = command(["worker"], settings, tmp_path)
         with redis.Redis.from_url(store.url("reader")) as reader, worker:
             wait_for(lambda: has_profiles(reader, batch), 60, worker)
-            time.sleep(2.5)  # the barrier, the relay and the heartbeat have their turn
+            assert run(["trainer", "--once"], settings, tmp_path) == 0
+            time.sleep(2.5)  # the barrier, the relay, the heartbeat and the sweep have their turn
         assert worker.returncode == 0
         with redis.Redis(
             port=store.port, username="admin", password="any", decode_responses=True
         ) as administrator:
             assert administrator.acl_log() == []  # nothing was refused
+            assert administrator.hget(keys.POPULATION, "version") == "1"
             used = {name.removeprefix("cmdstat_") for name in administrator.info("commandstats")}
     granted = {word[1:] for word in rights("worker") if word.startswith("+")}
     if store_binary == REDIS_SERVER:
