@@ -39,13 +39,12 @@ test: $(STAMP) $(KAFKA)/.complete check  ## Everything, real Apache Kafka and Re
 test-int: $(STAMP) $(KAFKA)/.complete  ## Only what needs a broker or a store
 	$(BIN)/python -m pytest -m "broker or store" tests
 
-bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines (about half an hour)
+bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines (about three quarters of an hour)
 	$(BIN)/python tests/bench/parse.py
 	$(BIN)/python tests/bench/fold.py
 	$(BIN)/python tests/bench/sections.py
 	$(BIN)/python tests/bench/size.py
 	$(BIN)/python tests/bench/population.py
-	$(BIN)/python tests/bench/population_memory.py
 	$(BIN)/python tests/bench/throughput.py
 	$(BIN)/python tests/bench/latency.py
 	$(BIN)/python tests/bench/wave.py --sleepers 100000
