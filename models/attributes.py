@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from models.payloads import MAX_NAME, MAX_NAMES, MAX_VALUE_BYTES, canonical
+from models.calendar import iso
+from models.contract import epoch_ms
+from models.payloads import MAX_NAME, MAX_NAMES, MAX_VALUE_BYTES, SCORES, canonical, is_score
 
 KEPT = MAX_NAMES
 MAX_BYTES = 8_192  # UTF-8 of the names and JSON of the values, together
@@ -71,6 +73,21 @@ class Attributes(msgspec.Struct, array_like=True, gc=False):
             for name, written in sorted(self.written.items())
             if written.value != DELETED
         }
+
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """Name -> value, model and time of the scores among them, by name; of no other attribute.
+
+        A model that says no time, or one later than the event that brought it, is taken to have computed
+        its score at that event.
+        """
+        out = {}
+        for name, value in self.show().items():
+            if is_score(name, value):
+                at_ms = self.written[name].marks[0][0]
+                at_ms = min(at_ms, epoch_ms(value["at"])) if value.get("at") is not None else at_ms
+                known = {"value": value["value"], "model": value["model"], "at": iso(at_ms)}
+                out[name.removeprefix(SCORES)] = known
+        return out
 
     def _join(self, name: str, new: Written) -> None:
         """Never changes what was there in place: `merged` shares it."""

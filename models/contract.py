@@ -43,6 +43,7 @@ REASONS: Final[dict[str, str]] = {
     "too_many": "The object has too many names",
     "bad_status": "The status is not placed, paid or cancelled",
     "bad_consent": "The consent is neither given nor withdrawn",
+    "bad_score": "The score is not a number with the model that it comes from",
     "bad_currency": "The currency is not three capital letters",
     "bad_amount": "The amount is text but not a plain decimal number",
     "negative_amount": "The amount is negative",

@@ -17,7 +17,7 @@ from models.view import View
 SCHEMA = 1
 # Sections in the order of the document, absent where there is nothing to say.
 _SECTIONS = ("engagement", "journey", "preferences", "habits", "promotion", "service", "satisfaction",
-             "churn", "value", "health", "cluster", "attributes")  # fmt: skip
+             "churn", "value", "health", "cluster", "scores", "attributes")  # fmt: skip
 
 
 def render(view: View, customer_id: str, updated_ms: int) -> bytes:

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import orjson
 
-from models.contract import EventError
+from models.contract import END_TS_MS, MAX_NUMBER, MIN_TS_MS, EventError, epoch_ms
 
 MAX_NAMES: Final = 64
 MAX_NAME: Final = 64
 MAX_VALUE_BYTES: Final = 1024
+SCORES: Final = "scores."  # what the names of attributes begin with that are the output of a model elsewhere
 CONSENTS: Final = ("given", "withdrawn")
 
 
@@ -55,6 +56,35 @@ def _check_attributes(payload: dict[str, Any] | None) -> None:
             raise EventError("too_long", "attributes")
         if not name.isprintable():
             raise EventError("bad_characters", "attributes")
+        if name.startswith(SCORES) and value is not None and not is_score(name, value):
+            raise EventError("bad_score", "attributes")
+
+
+def is_score(name: str, value: object) -> bool:
+    """Whether an attribute is a score: `scores.<name>` with `{"value": number, "model": text}`.
+
+    It may say `at`, when the model computed it, as a contract timestamp; what else it says is passed over.
+
+    >>> is_score("scores.churn", {"value": 0.7, "model": "gbm-3", "at": "2026-11-25T00:00:00Z"})
+    True
+    >>> is_score("scores.churn", 0.7)
+    False
+    """
+    if not name.startswith(SCORES) or name == SCORES or not isinstance(value, dict):
+        return False
+    number, model, at = value.get("value"), value.get("model"), value.get("at")
+    if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > MAX_NUMBER:
+        return False
+    if not isinstance(model, str) or not 0 < len(model) <= MAX_NAME or not model.isprintable():
+        return False
+    return at is None or (type(at) in (int, str) and _is_instant(at))
+
+
+def _is_instant(at: int | str) -> bool:
+    try:
+        return MIN_TS_MS <= epoch_ms(at) < END_TS_MS
+    except ValueError:
+        return False
 
 
 def _check_consent(payload: dict[str, Any] | None) -> None:

@@ -33,6 +33,7 @@ SECTIONS = {
     "value": ("What a customer is expected to bring.", "no order counts, or nothing is known of others"),
     "health": ("An early signal, from named components.", "no component is known"),
     "cluster": ("Customers that are alike.", "no order counts, or there are no clusters yet"),
+    "scores": ("What models elsewhere say of the customer.", "none said anything"),
     "attributes": ("What other systems state about the customer.", "nothing is stated"),
 }  # fmt: skip
 
@@ -52,7 +53,7 @@ CAPABILITIES = {
     5: Capability("Social events", "any action is accepted; unknown ones count as `other`"),
     6: Capability("Answers to surveys"),
     7: Capability("Base attributes from other systems"),
-    8: Capability("External data", "stated as attributes"),
+    8: Capability("External data", "stated as attributes; scores of other models as `scores.*`"),
     9: Capability("Cleaning", "what breaks the contract goes to topic `dead-letter` with a reason"),
     10: Capability("Repeats are counted once", "by event id and by order id, before anything is counted"),
     11: Capability("One currency, one spelling", "settings `rates`, `categories`, `channels`"),

@@ -41,6 +41,11 @@ ROWS = (
     Field("attributes.*", ANY, "",
           f"Latest value that a source stated under this name; the {MAX_NAMES} names written latest, 8 KiB "
           "together; the setting `privacy` drops, masks or hashes by name.", serves=(7, 8, 12, 42)),
+    Field("scores.*.value", Kind("number"), "", "Latest score of this name: the attribute `scores.<name>` of "
+          "a control record, an object with `value`, `model` and, if known, `at`.", serves=(8,)),
+    Field("scores.*.model", TEXT, "", "The model that it comes from, as its owner names it.", serves=(8,)),
+    Field("scores.*.at", INSTANT, "", "When the model computed it; when it was stated, if that is not said.",
+          serves=(8,)),
     Field("last_active_at", INSTANT, "", "Time of the latest event that was the customer's own doing.",
           "there was none", serves=(2, 56)),
     Field("tags.*.value", Kind("tag"), "",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from models import journey
 from models.calendar import iso
 from models.days import WINDOWS
+from models.payloads import is_score
 from models.population.churn import p_alive
 from models.population.value import clv_minor, expected_orders, expected_spend_minor
 from models.rules import DAY_MS
@@ -127,11 +128,18 @@ def _cluster(view: "View") -> Section:
 
 def _attributes(view: "View") -> Section:
     attributes = view.state.attributes
-    return attributes.show() if attributes is not None else NOTHING
+    if attributes is None:
+        return NOTHING
+    return {name: value for name, value in attributes.show().items() if not is_score(name, value)}
+
+
+def _scores(view: "View") -> Section:
+    attributes = view.state.attributes
+    return attributes.scores() if attributes is not None else NOTHING
 
 
 # What time alone does not change.
-STILL = frozenset(("preferences", "habits", "promotion", "satisfaction", "attributes"))
+STILL = frozenset(("preferences", "habits", "promotion", "satisfaction", "scores", "attributes"))
 OF: dict[str, Callable[["View"], Section]] = {
     "rfm": _rfm,
     "engagement": _engagement,
@@ -145,5 +153,6 @@ OF: dict[str, Callable[["View"], Section]] = {
     "churn": _churn,
     "value": _value,
     "cluster": _cluster,
+    "scores": _scores,
     "attributes": _attributes,
 }

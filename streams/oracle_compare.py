@@ -15,7 +15,7 @@ _ROUNDED |= {"promotion.mean_order_minor": 0.011, "health.score": 0.011, "servic
 _SURPLUS = re.compile(
     r"(?s)rfm\.(first_order_at|last_order_at|recency_days|[rfm]|segment|foreign\..*)"
     r"|engagement\.(?!dwell_mean).*|last_active_at"
-    r"|(service|satisfaction|preferences|habits|promotion|journey|health|churn|value|cluster|attributes|consent)\..*"
+    r"|(service|satisfaction|preferences|habits|promotion|journey|health|churn|value|cluster|scores|attributes|consent)\..*"
 )
 
 

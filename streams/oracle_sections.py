@@ -152,7 +152,20 @@ def attributes(controls: list[Timed]) -> dict[str, Any]:
     kept = sorted(last, key=lambda name: (last[name][0], name))[-64:]
     known = {name: json.loads(last[name][1]) for name in kept}
     known = {name: value for name, value in known.items() if value is not None}
-    return {"attributes": known} if known else {}
+    scores = {
+        name[7:]: {"value": value["value"], "model": value["model"], "at": _computed(value, last[name][0])}
+        for name, value in known.items()
+        if name[:7] == "scores." and isinstance(value, dict)
+    }
+    known = {name: value for name, value in known.items() if name[:7] != "scores." or name[7:] not in scores}
+    return {name: found for name, found in (("attributes", known), ("scores", scores)) if found}
+
+
+def _computed(score: dict[str, Any], said_ms: int) -> str:
+    at = score.get("at")
+    if isinstance(at, str):
+        at = (datetime.fromisoformat(at) - _EPOCH) // timedelta(milliseconds=1)
+    return iso(said_ms if at is None else min(said_ms, at))
 
 
 def _canonical(value: Any) -> str:

@@ -19,6 +19,8 @@ DEEP = {
 BAD_FACTS = {
     "attributes": (
         None, dict.fromkeys(map(str, range(65))), {"": 1}, {"x" * 65: 1}, {"a\n": 1}, {"a": "x" * 1_023},
+        {"scores.": {"value": 1, "model": "m"}}, {"scores.a": 1}, {"scores.a": {"value": 1}},
+        {"scores.a": {"value": 1, "model": "m", "at": "now"}},
     ),
     "consent": (None, {}, {"status": None}, {"status": "Given"}, {"status": True}),
 }  # fmt: skip

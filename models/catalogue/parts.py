@@ -22,6 +22,7 @@ PARTS = {
     "journey": JOURNEY,
     "service": SERVICE | JOURNEY,
     "satisfaction": SERVICE | JOURNEY | ANSWERS,
+    "scores": ATTRIBUTES,
     "attributes": ATTRIBUTES,
     "count": CLICKS | JOURNEY,
     "count.orders": ORDERS,

@@ -114,6 +114,9 @@ NOUNS = {
     "health.score": "health",
     "health.band": "health is",
     "health.components": "health of {}",
+    "scores.*.value": "score {}",
+    "scores.*.model": "model of score {}:",
+    "scores.*.at": "computation of score {}",
     "attributes": "attribute {}",
 }
 ACTIONS = {
@@ -162,6 +165,7 @@ UNKNOWN = {
     "preferences.offline.orders": "no order offline",
     "preferences.slices.*.orders": "no order through {}",
     "service.last_contact_at": "no contact with service",
+    **dict.fromkeys(("scores.*.value", "scores.*.model", "scores.*.at"), "no model gave a score {}"),
     "attributes": "attribute {} is not stated",
     "rfm.windows.*.orders": "no order counts",
     "rfm.windows.*.monetary_minor": "no order counts",
@@ -191,6 +195,7 @@ _MOVED_BY = {
     "service.return_ratio": (SERVICE, ORDER),
     "satisfaction": (ANSWER,),
     "health": (ORDER, CLICK, SERVICE, ANSWER),
+    "scores": ("a new score",),
     "attributes": ("a new attribute",),
     "first_seen_at": (ACTIVITY,),
     "last_seen_at": (ACTIVITY,),

@@ -4,7 +4,22 @@ import random
 from typing import Any
 
 import pytest
-from builders import CATALOGUE, DAY, HOUR, T0, arrive, click, control, document_at, fold, order, service, told
+from builders import (
+    CATALOGUE,
+    DAY,
+    HOUR,
+    T0,
+    TAGS,
+    arrive,
+    click,
+    control,
+    document_at,
+    fold,
+    order,
+    service,
+    tags_of,
+    told,
+)
 from oracle import OracleSettings, compare, recompute
 
 from models import announcing, step
@@ -13,6 +28,7 @@ from models.state import State
 from streams.config import calendar_of
 
 RULES = Rules(zones=calendar_of, catalogue=CATALOGUE)
+TOLD = OracleSettings(catalogue_text=TAGS)
 BERLIN = {"attributes": {"timezone": "Asia/Tokyo", "vip": True}}
 
 
@@ -109,3 +125,45 @@ def test_the_oracle_agrees_on_histories_with_facts_in_them(seed: int) -> None:
             events.append(some_event(rng, n, at_ms))
         wanted = recompute(events, at_ms, settings=OracleSettings())["c"]
         assert compare(wanted, applied(events, at_ms)) == []
+
+
+def score(value: float, at: Any = None, model: str = "gbm-3") -> dict[str, Any]:
+    return {"value": value, "model": model, **({} if at is None else {"at": at})}
+
+
+def test_scores_of_other_models_have_a_section_of_their_own_with_time_and_model() -> None:
+    events = [
+        control(T0, attributes={"scores.churn": score(0.2), "city": "Bonn"}),
+        control(T0 + DAY, attributes={"scores.churn": score(0.75, "2023-11-15T06:00:00+01:00")}),
+        control(T0 + DAY, attributes={"scores.reach": score(3, T0 + 2 * DAY, "panel/7"), "scoresheet": 1}),
+    ]
+    for some in (events, events[::-1]):
+        doc = applied(some, T0 + 3 * DAY)
+        assert doc["scores"] == {
+            "churn": {"value": 0.75, "model": "gbm-3", "at": "2023-11-15T05:00:00.000Z"},
+            "reach": {"value": 3, "model": "panel/7", "at": "2023-11-16T00:00:00.000Z"},  # not before it was
+        }
+        assert doc["attributes"] == {"city": "Bonn", "scoresheet": 1}
+        assert compare(recompute(some, T0 + 3 * DAY, settings=TOLD)["c"], doc) == []
+    gone = [control(T0 + 2 * DAY, attributes={"scores.churn": None, "scores.reach": None})]
+    assert "scores" not in applied([*events, *gone], T0 + 3 * DAY)
+
+
+def test_rules_ask_for_scores_their_models_and_their_age() -> None:
+    rules = tags_of(
+        """
+        [tags.leaving]
+        enter = 'scores["churn"].value >= 0.7 and since(scores["churn"].at) < 30d'
+        [tags.by_gbm]
+        enter = 'scores["churn"].model == "gbm-3"'
+        """
+    )
+    events = [
+        control(T0, attributes={"scores.churn": score(0.69)}),
+        control(T0 + DAY, attributes={"scores.churn": score(0.7)}),
+    ]
+    state, changes = fold(events, rules)
+    step.on_wake(state, T0 + 90 * DAY, rules)
+    assert told(changes) == [("by_gbm", None, True, T0), ("leaving", None, True, T0 + DAY)]
+    assert "leaving" not in state.tags
+    assert state.left["leaving"].since_ms == T0 + 31 * DAY
