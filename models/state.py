@@ -57,7 +57,6 @@ class State(msgspec.Struct, array_like=True, gc=False):
         offsets: "topic/partition" -> last applied offset.
         seen: order and service events already counted; `engagement` has its own.
         revision: under which tags were judged last.
-        population: version of the population snapshot at that time.
         scores: recency, frequency, monetary score as announced; 0 = none.
         membership: the cluster as announced; None = none.
         moved_by_model: whether another model, not the customer, made it that one.
@@ -82,7 +81,6 @@ class State(msgspec.Struct, array_like=True, gc=False):
     attributes: Attributes | None = None
     consent: Consent | None = None
     revision: int = 0
-    population: int = 0
     scores: tuple[int, int, int] = (0, 0, 0)
     membership: Membership | None = None
     moved_by_model: bool = False

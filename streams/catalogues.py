@@ -34,7 +34,10 @@ class Progress(NamedTuple):
 
 def read(client: Any) -> InForce:
     """What is in force."""
-    return in_force(client.hgetall(keys.CATALOGUE), client.hmget(keys.POPULATION, "version", "snapshot"))
+    found = client.hgetall(keys.CATALOGUE)
+    if not found:
+        return InForce(0, "")
+    return in_force(found, client.hmget(keys.POPULATION, "version", "snapshot"))
 
 
 def rules_in_force(client: Any, config: Config) -> Rules:

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from builders import DAY, HOUR, T0, click, control, document_at, fold, order, service
 from click.testing import CliRunner
+from panels import SNAPSHOT
 
 from models import document, lifecycle, step
+from models.catalogue.catalogue import Catalogue
 from models.catalogue.load import load
 from models.catalogue.page import page
 from models.normalise import Rates
+from models.population.population import Population
 from models.reference import CAPABILITIES, FIELDS, LATER, REQUIRED, SECTIONS, field_table, find, serving
 from models.reference_kinds import Kind
 from models.reference_schema import json_schema, schema_text
@@ -112,6 +115,7 @@ def by_hand() -> Iterator[Doc]:
     """Documents of what neither data set has."""
     visit = [
         control(T0, attributes={"timezone": "Asia/Tokyo", "a.b": [1, {"c": None}], "empty": {}}),
+        control(T0, attributes={"scores.churn": {"value": 0.4, "model": "gbm-3"}}),
         control(T0, "consent", consent={"status": "given"}),
         *(order(f"o{n}", T0 + n * 15 * DAY, 20 + n, channel=["web", "store"][n % 2], payment="card",
                 discount=n % 2, coupon_discount=n % 2,
@@ -130,6 +134,11 @@ def by_hand() -> Iterator[Doc]:
     again = replace(RULES, catalogue=load(f"{RULES.catalogue.text}\n{NEW}", 2))
     step.on_wake(state, T0 + 91 * DAY, again)
     yield document.document(View(state, T0 + 91 * DAY, again), "c", 0)
+    peopled = replace(
+        again, catalogue=Catalogue(again.catalogue.tags, "", 3, 2), population=Population(SNAPSHOT)
+    )
+    step.on_wake(state, T0 + 91 * DAY, peopled)
+    yield document.document(View(state, T0 + 91 * DAY, peopled), "c", 0)
     for alone in visit:
         yield document_at(fold([alone], RULES)[0], T0 + 91 * DAY, RULES)
     withdrawn = control(T0 + 91 * DAY, "consent", consent={"status": "withdrawn"})

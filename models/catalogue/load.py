@@ -14,7 +14,7 @@ from typing import Any
 from models.catalogue.catalogue import Catalogue
 from models.catalogue.fields import bind
 from models.catalogue.parts import parts
-from models.catalogue.scope import scope
+from models.catalogue.scope import scope, stated
 from models.catalogue.tag import About, Flag, Tag
 from models.catalogue.valued import Cases, Stated
 from models.rulelang import Node, Rule, RuleError, Scope, compiled, fact, needs, parse, unparse, value
@@ -104,11 +104,11 @@ class _Said:
     def rule(
         self, field: str, text: object, compile_rule: Callable[[Node], Any], expect: Any = "flag"
     ) -> Any:
-        """(expression, what it compiles to) of a rule's text."""
+        """(expression, what it compiles to) of a rule's text; without `expect` of what a reason states."""
         if not isinstance(text, str):
             raise self.wrong(field, "must be a rule in quotes")
         try:
-            node = parse(text, self.scope, expect=expect)
+            node = parse(text, self.scope if expect else stated(self.scope), expect=expect)
             return node, compile_rule(node)
         except RuleError as error:
             raise self.wrong(field, str(error.within(text) if not error.source else error)) from None

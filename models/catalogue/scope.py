@@ -1,6 +1,7 @@
 """What rules of the catalogue may speak of: the fields of the document, what can be counted, quantiles."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 from models import sections
@@ -44,6 +45,11 @@ def scope(attributes: Mapping[str, str]) -> Scope:
     counts = {"orders": LEDGER, "contacts": CONTACTS, **dict.fromkeys(("clicks", *_actions()), RECENT)}
     spans = dict.fromkeys(("clicks", *_actions()), RECENT_MS)
     return Scope(fields, maps | stated, counts, spans, HINTS)
+
+
+def stated(known: Scope) -> Scope:
+    """What a reason may state: also what no rule may ask, because it changes all the time."""
+    return replace(known, fields={**known.fields, **dict.fromkeys(HINTS, NUMBER)}, hints={})
 
 
 def _actions() -> list[str]:

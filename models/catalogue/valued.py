@@ -90,7 +90,8 @@ class Stated(Valued):
         return value, NEVER if self._moves is None else self._moves(view)
 
     def _told(self, view: Facts) -> list[Item]:
-        return [tell(view) for tell in self._tell]
+        items = [tell(view) for tell in self._tell]
+        return [item for item in items if item[1] is not None] or [[items[0][0], None, "unknown"]]
 
 
 class Cases(Valued):

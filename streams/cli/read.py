@@ -207,5 +207,7 @@ def describe(data: dict[str, Any]) -> str:
     else:
         what = f"~ {tag}: {old} -> {new}"
     cause = data["cause"]
-    why = "time" if "timer" in cause else f"{cause['topic']}/{cause['partition']}@{cause['offset']}"
+    other, number = next(iter(cause.items()))
+    event = f"{cause['topic']}/{cause['partition']}@{cause['offset']}" if "topic" in cause else ""
+    why = event or ("time" if other == "timer" else f"{other} {number}")
     return f"{data['effective_at']}  {data['customer_id']:<16} {what:<44} ({why})"

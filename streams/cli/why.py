@@ -149,8 +149,10 @@ def _cause(said: _Said, cause: Part) -> str:
         return f", announced by {topic}{place}"
     if at := said.page.times.exact(cause.text("timer")):
         return f", announced by time alone on {at}"
-    revision = cause.number("catalogue")
-    return "" if revision is None else f", announced by revision {revision:.0f} of the catalogue"
+    for name in ("catalogue", "population"):
+        if (number := cause.number(name)) is not None:
+            return f", announced by revision {number:.0f} of the {name}"
+    return ""
 
 
 def _until(said: _Said, entry: Part, tag: Tag | None, items: list[Part]) -> str:

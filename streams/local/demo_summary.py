@@ -41,12 +41,13 @@ def _totals(story: Story, feeder: Feeder, watch: Watch) -> Table:
         simulated = story.parts[0][1]
     causes = watch.by_cause
     events = "" if story.parts[0][0] == "file" else f", {causes['simulated']:,} by simulated ones"
+    others = f", {causes['others']:,} by others" if causes["others"] else ""
     real = "events" if story.parts[0][0] == "file" else "real events"
     rows = [
         ("events", f"{feeder.sent:,}", simulated),
         ("profiles", f"{watch.profiles:,}", f"as of {clock(watch.instant_ms)} UTC, event time"),
         ("tag changes", f"{watch.changes:,}",
-         f"{causes['real']:,} by {real}{events}, {causes['time']:,} by time"),
+         f"{causes['real']:,} by {real}{events}, {causes['time']:,} by time{others}"),
         ("dead letters", f"{watch.dead:,}", "rejected events, with their reason in topic dead-letter"
          if watch.dead else ""),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ WIDE = 110  # columns from which the customer stands beside the changes
 _SIDE = 40
 _SIGN = {"gained": ("+", "green"), "lost": ("-", "red"), "changed": ("~", "yellow")}
 _PART = {"real": "bold green", "simulated": "bold magenta", "file": "bold green"}
-_CAUSE = {"real": "green", "simulated": "magenta", "time": "cyan"}
+_CAUSE = {"real": "green", "simulated": "magenta", "time": "cyan", "others": "blue"}
 
 
 class View:
@@ -128,7 +128,8 @@ class View:
 def change_line(seen: Seen, width: int) -> Text:
     """One tag change: when, who, what, why."""
     sign, style = _SIGN[seen.kind]
-    cause = {"real": seen.event, "simulated": f"sim. {seen.event}", "time": "time passed"}[seen.cause]
+    others = {"time": "time passed", "others": "others moved"}
+    cause = {"real": seen.event, "simulated": f"sim. {seen.event}", **others}[seen.cause]
     what = Text()
     if seen.kind == "changed":
         what.append(str(seen.old), "dim").append(" → ", "dim").append(str(seen.new), _value_style(seen.new))

@@ -21,7 +21,7 @@ from streams.local.demo_feed import Feeder
 from streams.store.contract import StoreError
 from streams.topics import DEAD_LETTER, INPUT_KINDS, TAG_CHANGES
 
-_CAUSES = ("real", "simulated", "time")
+_CAUSES = ("real", "simulated", "time", "others")
 _POPULATION_S = 1.0
 _CARD_S = 0.25
 _FOLLOW_S = 6.0  # one customer is shown so long at least
@@ -29,7 +29,7 @@ _RATE_S = 2.0
 
 
 class Seen(NamedTuple):
-    """One tag change as shown; `cause` is one of real, simulated, time."""
+    """One tag change as shown; `cause` is one of real, simulated, time, others."""
 
     at: str
     customer_id: str
@@ -52,7 +52,7 @@ class Watch:
         changes: tag changes, each counted once.
         recent: the last of them.
         by_tag: (tag, gained | lost | changed) -> count.
-        by_cause: real | simulated | time -> count.
+        by_cause: real | simulated | time | others (the population moved) -> count.
         latencies_s: record sent until its tag change was read back, where an event was the cause.
         card: document of the customer that is followed.
     """
@@ -186,7 +186,9 @@ class Watch:
             return  # delivered twice
         self._seqs[data["customer_id"]] = data["seq"]
         cause, kind = "time", ""
-        if "topic" in data["cause"]:
+        if "population" in data["cause"]:
+            cause = "others"
+        elif "topic" in data["cause"]:
             topic, offset = data["cause"]["topic"], data["cause"]["offset"]
             lane = self._feeder.lanes[f"{topic}/{data['cause']['partition']}"]
             cause, kind = _CAUSES[lane.simulated[offset]], INPUT_KINDS[topic]

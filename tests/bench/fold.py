@@ -27,9 +27,9 @@ from models import aggregates, changes, codec, document, step
 from models.announcing import Change
 from models.events import parse
 from models.rules import Rules
-from models.standing import next_change_ms, standing
 from models.state import State
 from models.view import View
+from models.waking import next_change_ms
 from streams.config import Config
 from streams.decoding import Decoding
 from streams.intake import Intake
@@ -151,7 +151,6 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
 
     after = [codec.decode(fold.after) for fold in done]
     views = [View(state, state.as_of_ms, rules) for state in after]
-    standings = [view.now for view in views]
     rendered = [(change, fold.customer_id) for fold in done for change in fold.decided]
     parse_s = cost(parsed)
     out = {"parse": parse_s, "intake without parse": cost(taken_in) - parse_s}
@@ -170,10 +169,8 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
         lambda: [changes.render(change, customer_id, 1, "bench", now_ms) for change, customer_id in rendered]
     )
     # Of "evaluate", for orientation, once a customer and batch:
-    out["(one standing)"] = cost(lambda: [standing(state, state.as_of_ms, rules) for state in after])
-    out["(one next wake-up)"] = cost(
-        lambda: [next_change_ms(state, now, rules) for state, now in zip(after, standings, strict=True)]
-    )
+    out["(one standing)"] = cost(lambda: [View(state, state.as_of_ms, rules).now for state in after])
+    out["(one next wake-up)"] = cost(lambda: [next_change_ms(view) for view in views])
     return out
 
 

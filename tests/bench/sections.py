@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from throughput import machine
 from workload import SEED
 
-from models import aggregates, codec, document, journey, tags
+from models import aggregates, codec, document
 from models.attributes import Attributes
 from models.baskets import baskets
 from models.channels import Channels
@@ -35,15 +35,16 @@ from models.habits import Habits
 from models.journey import Journey
 from models.orders import CANCELLED, UNKNOWN, Effect, Orders
 from models.promotion import Promotion
-from models.rules import Rules
 from models.satisfaction import Satisfaction
 from models.service import Service as ServiceStats
-from models.standing import next_change_ms, standing
 from models.state import State
+from models.view import View
+from models.waking import next_change_ms
+from streams.config import Config
 from streams.local.datasets import complete_journey
 from streams.local.simulate import simulate
 
-RULES = Rules()
+RULES = Config().rules()
 CALENDAR = RULES.calendar
 
 
@@ -125,34 +126,53 @@ def adding(given: Input) -> dict[str, tuple[Callable[[], None], int]]:
 
 
 def showing(given: Input) -> dict[str, tuple[Callable[[], None], int]]:
-    """Name -> (showing every sampled state's section, how many have it)."""
-    at = [(state, standing(state, state.as_of_ms, RULES)) for state in given.states]
+    """Name -> (looking at every sampled state in one way, how many there are)."""
+    states = given.states
+    warm = [View(state, state.as_of_ms, RULES) for state in states]
+    for view in warm:
+        document.document(view, "c", 0)
 
-    def each(show: Callable[[State, Any], object]) -> Any:
+    def each(look: Callable[[View], object]) -> tuple[Callable[[], None], int]:
+        """Of a view that knows nothing yet."""
+
         def run() -> None:
-            for state, now in at:
-                show(state, now)
+            for state in states:
+                look(View(state, state.as_of_ms, RULES))
 
-        return run, len(at)
+        return run, len(states)
 
-    def today(now: Any) -> int:
-        return CALENDAR.day(now.at_ms)
+    def again(look: Callable[[View], object]) -> tuple[Callable[[], None], int]:
+        """Of a view whose sections are known."""
 
+        def run() -> None:
+            for view in warm:
+                look(view)
+
+        return run, len(warm)
+
+    def judged(view: View) -> None:
+        for tag in RULES.catalogue.asked(view.parts):
+            tag.judge(view, view.state.tags.get(tag.id), spent=False)
+
+    sections = (
+        "rfm",
+        "engagement",
+        "journey",
+        "preferences",
+        "habits",
+        "promotion",
+        "service",
+        "satisfaction",
+    )
     return {
-        "standing": each(lambda state, _: standing(state, state.as_of_ms, RULES)),
-        "next wake-up": each(lambda state, now: next_change_ms(state, now, RULES)),
-        "tags compared": each(lambda state, now: tags.compare(state.tags, now, RULES)),
-        "encode": each(lambda state, _: codec.encode(state)),
-        "whole document": each(lambda state, now: document.render(state, "c", now, 0, RULES)),
-        "show engagement": each(lambda state, now: state.engagement and state.engagement.show(today(now))),
-        "show journey": each(lambda s, now: journey.show(now.journey, s.journey and s.journey.last_ms)),
-        "baskets, with every order": each(lambda state, _: baskets(state.orders, RULES)),
-        "show what follows from orders": each(lambda state, _: state.purchases.show(RULES)),
-        "show habits": each(
-            lambda state, _: state.purchases.habits and state.purchases.habits.show(state.orders, RULES)
-        ),
-        "show service": each(lambda s, now: s.service and s.service.show(now.at_ms, now.orders)),
-        "show satisfaction": each(lambda state, _: state.satisfaction and state.satisfaction.show()),
+        "standing": each(lambda view: view.now),
+        "next wake-up": each(next_change_ms),
+        "tags judged": each(judged),
+        "tags judged, sections known": again(judged),
+        "encode": each(lambda view: codec.encode(view.state)),
+        "whole document": each(lambda view: document.render(view, "c", 0)),
+        "baskets, with every order": each(lambda view: baskets(view.state.orders, RULES)),
+        **{f"section {name}": each(lambda view, name=name: view.section(name)) for name in sections},  # type: ignore[misc]
     }
 
 

@@ -27,9 +27,9 @@ from workload import SEED
 
 from models import codec, document, step
 from models.events import parse
-from models.standing import standing
 from models.state import State
 from models.step import Arrival
+from models.view import View
 from streams import keys
 from streams.config import Config
 from streams.local.datasets import cdnow, complete_journey
@@ -57,7 +57,7 @@ def writes(events: Iterable[dict[str, Any]], at_ms: int) -> Iterator[Write]:
         step.on_events(state, arrivals, RULES, live=False)
         step.on_wake(state, at_ms, RULES)
         state.version = len(arrivals)
-        doc = document.render(state, cid, standing(state, at_ms, RULES), at_ms, RULES)
+        doc = document.render(View(state, at_ms, RULES), cid, at_ms)
         yield Write(cid, b"", TOKEN, codec.encode(state), doc, None, [])
 
 

@@ -49,6 +49,7 @@ def test_a_document_by_hand() -> None:
             "step": "browse", "since": "2023-11-15T01:00:00.000Z",
             "steps": {"browse": "2023-11-15T01:00:00.000Z", "after_sale": "2023-11-16T00:00:00.000Z"},
         },
+        "churn": {"risk": "low", "risk_changes_at": "2024-02-13T00:00:00.000Z"},
         "health": {
             "score": 100.0, "band": "healthy",
             "components": {"recency": 1.0, "frequency": 1.0, "engagement": 1.0, "service": 1.0},

@@ -116,6 +116,7 @@ def test_a_whole_profile_by_hand() -> None:
         },
         "lifecycle": {"stage": "active"},
         "last_active_at": "2017-12-31T11:00:00.250Z",
+        "churn": {"risk": "low", "risk_changes_at": "2018-03-30T00:00:00.000Z"},
         "tags": {"lifecycle": "active", "rfm_segment": "potential_loyalists", "active_30d": True, **NOT_HELD},
     }
 
@@ -334,7 +335,7 @@ def test_times_in_all_three_forms_are_the_same_instant() -> None:
 def test_compare_names_what_differs_and_nothing_else() -> None:
     expected = ann(order("a", AT, 5))
     tags = {name: {"value": value, "since": "x"} for name, value in expected["tags"].items() if value}
-    document = {**expected, "schema": 1, "churn": {"p_alive": 0.5}, "tags": {**tags, "vip": {"value": True}}}
+    document = {**expected, "schema": 1, "tags": {**tags, "vip": {"value": True}}}
     assert compare(expected, document) == []
     rfm = {**expected["rfm"], "frequency": 2, "recency_days": 1e-10}
     del rfm["segment"]

@@ -98,13 +98,17 @@ def check_evidence(seed: int, n: int) -> int:
         assert entry["rule"] == f"{tag.id}@{tag.version}"
         told = {item[0]: item[1] for item in items}
         if tag.id == "lifecycle":
-            silent_ms = view.at_ms - ms_of(told["rfm.last_order_at"]) if told["rfm.last_order_at"] else 0
+            silent_ms = view.at_ms - ms_of(told["rfm.last_order_at"]) if "rfm.last_order_at" in told else 0
             names = lifecycle.VOCABULARIES["standard"]
             silent = {name for _, name in names.silence}
             threshold_ms = told["lifecycle.threshold_days"] * DAY
             assert (entry["value"] in silent) == (silent_ms >= threshold_ms)
         elif tag.id == "rfm_segment":
             assert entry["value"] == rfm.segment(told["rfm.r"], told["rfm.f"], told["rfm.m"])
+        elif tag.id == "churn_risk":
+            silent_ms = view.at_ms - ms_of(told["rfm.last_order_at"])
+            days = [silent_ms >= one * DAY for one in RULES.churn_days]
+            assert entry["value"] == ("low", "medium", "high")[sum(days)]
         elif tag.id == "monthly_spend":
             value = told['rfm.windows["90d"].monetary_minor / 3']
             assert entry["value"] == value // 5_000 * 5_000

@@ -240,7 +240,7 @@ def test_tags_by_their_labels_and_until_when() -> None:
     assert len(doc["tags"]) == 17
     assert said(screen(doc, LAST + 3 * DAY, catalogue=SHIPPED), "tags") == (
         "Lifecycle stage active until 2024-08-16 · RFM segment champions until 2024-06-17 · "
-        "Active until 2024-06-19 · Churn risk low until 2024-06-15 · High value · VIP · "
+        "Active until 2024-06-19 · Churn risk low until 2024-08-16 · High value · VIP · "
         "Loyal repurchaser until 2024-09-15 · High ticket … 9 more"
     )
     numbers = {"monthly_spend": {"value": 1_234_567.5}, "vip": {"value": True}, "odd": {"value": [1]}}

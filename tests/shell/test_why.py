@@ -135,14 +135,14 @@ def test_labels_and_what_a_tag_is_for() -> None:
           3 to stay); last order 2023-11-18 00:00, less than 90 days ago (less than 120 days ago
           to stay) (loyal@1), announced by orders/0@3. Leaves on 2024-03-17 00:00:00 UTC unless
           there is an order before."""),
-        ("churn_risk", ORDERS, 14 * DAY, """
-          Churn risk medium since 2023-12-02 00:00 UTC: last order 2023-11-18 00:00, less than 30
-          days ago and 14 days or more ago (churn_risk@1), announced by time alone on 2023-12-02
-          00:00:00. Becomes high on 2023-12-18 00:00:00 UTC unless there is an order before."""),
+        ("churn_risk", ORDERS, 91 * DAY, """
+          Churn risk medium since 2024-02-16 00:00 UTC: 4 orders; last order 2023-11-18 00:00
+          (churn_risk@1), announced by time alone on 2024-02-16 00:00:00. Becomes high on
+          2024-05-16 00:00:00 UTC unless there is an order before."""),
         ("churn_risk", ORDERS, HOUR, """
-          Churn risk low since 2023-11-15 00:00 UTC: last order 2023-11-18 00:00, less than 2 days
-          ago; 4 orders, at least 1 (churn_risk@1), announced by orders/0@0. Becomes medium on
-          2023-12-02 00:00:00 UTC unless there is an order before."""),
+          Churn risk low since 2023-11-15 00:00 UTC: 4 orders; last order 2023-11-18 00:00
+          (churn_risk@1), announced by orders/0@0. Becomes medium on 2024-02-16 00:00:00 UTC
+          unless there is an order before."""),
         ("monthly_spend", [order("a", T0, 200)], HOUR, """
           Average monthly spend 50.00 USD since 2023-11-15 00:00 UTC: spending in 90 days divided
           by 3 is 66.67 USD; spending in 90 days 200.00 USD, more than 0.00 USD (monthly_spend@1),
