@@ -53,6 +53,9 @@ def test_one_line_of_snapshots_whatever_happens_to_trainers(tmp_path: Path, seed
         causes = announced(config.brokers)
         print(f"{len(line)} snapshots, tag changes by version: {dict(sorted(causes.items()))}")
         assert causes[1] > 100
+        verdict = orjson.loads(rollout.cli(stack, "verify", "--json"))
+        print({name: verdict[name] for name in ("differences", "profiles", "not_yet_judged", "notes")})
+        assert (verdict["differences"], verdict["not_yet_judged"]) == (0, 0), verdict["first"]
         assert set(causes) <= set(line)
 
 
