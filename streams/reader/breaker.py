@@ -26,9 +26,10 @@ class Breaker:
             return True
         with self._lock:
             if is_retry:
-                self._retries -= 1
-                return self._failed < self._limit and self._retries >= 0
-            self._retries = min(max(self._retries, 0) + self._ratio, _SAVED_RETRIES)
+                is_paid = self._failed < self._limit and self._retries >= 1
+                self._retries -= is_paid
+                return is_paid
+            self._retries = min(self._retries + self._ratio, _SAVED_RETRIES)
             if self._failed < self._limit:
                 return True
             if time.monotonic() < self._closed_at_s:

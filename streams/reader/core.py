@@ -125,7 +125,8 @@ class Core:
         found: dict[bytes, None] = {}
         try:
             now = yield from self._current()
-            if tag not in (yield from self._catalogue()).kept:
+            # A flag has one set, a category one for each value: an empty page must not be a wrong name.
+            if (yield from self._catalogue()).kept.get(tag) != ("flag" if wanted is None else "category"):
                 return Unknown("no_such_set", name)
             while b < now.buckets and len(found) < count:
                 (reply,) = yield from self._ask([("SSCAN", f"ps:members:{{{b}}}:{name}", at, "COUNT", count)])
@@ -140,20 +141,20 @@ class Core:
     def lag(self) -> Plan[Answer[dict[str, Lag]]]:
         """Plan: how far the store is behind, by "topic/partition"; answered however far that is."""
         try:
-            now = self._pulse or (yield from self._take_pulse())
+            now = yield from self._young()
             clock, stored = yield from self._ask([("HGETALL", CLOCK), ("HGETALL", WATERMARKS)])
             return _dated(lags(value(clock), value(stored)), now)
         except Failure as failure:
             return failure.unknown
 
     def _read(self, ids: Sequence[str]) -> Plan[dict[str, Answer[Profile]]]:
-        now = self._pulse or (yield from self._take_pulse())
+        now = self._pulse or (yield from self._young())
         keys = {cid: key_of(cid, now.buckets) for cid in ids}
         found: dict[str, Any] = self._mirror.known(keys) if self._mirror else {}
         missing = [cid for cid in ids if cid not in found] if found else ids
         tickets = self._mirror.tickets(keys[cid] for cid in missing) if self._mirror else None
         commands: list[Command] = [("HGET", keys[cid], "doc") for cid in missing]
-        if time.monotonic() - now.taken_s >= self._settings.pulse_s:
+        if self._is_due(now):
             commands += pulse_commands(now.buckets)
         if commands:
             replies = yield from self._ask(commands)
@@ -177,18 +178,21 @@ class Core:
 
     def _current(self) -> Plan[Pulse]:
         """A young pulse, of a store that is current."""
-        now = self._pulse
-        if now is None or time.monotonic() - now.taken_s >= self._settings.pulse_s:
-            now = yield from self._take_pulse()
+        now = yield from self._young()
         self._refuse_old(now)
         return now
 
-    def _take_pulse(self) -> Plan[Pulse]:
-        known = self._pulse.buckets if self._pulse else 0
-        now = self._learn((yield from self._ask(pulse_commands(known))))
-        if not known:  # only now it is known how many buckets have something due
-            now = self._learn((yield from self._ask(pulse_commands(now.buckets))))
-        return now
+    def _young(self) -> Plan[Pulse]:
+        """A pulse taken lately."""
+        now = self._pulse
+        if now is not None and not self._is_due(now):
+            return now
+        if now is None:  # only then is it known how many buckets may have something due
+            now = self._learn((yield from self._ask(pulse_commands(0))))
+        return self._learn((yield from self._ask(pulse_commands(now.buckets))))
+
+    def _is_due(self, now: Pulse) -> bool:
+        return time.monotonic() - now.taken_s >= self._settings.pulse_s
 
     def _learn(self, replies: Sequence[Any]) -> Pulse:
         self._pulse = None  # whatever goes wrong here, nothing is answered from what was known before

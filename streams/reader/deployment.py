@@ -87,11 +87,11 @@ class Pulse(NamedTuple):
 
 
 class Sets(NamedTuple):
-    """The tags of the catalogue in force, and of which of them sets of members are kept."""
+    """The tags of the catalogue in force, and the kind of those of which sets of members are kept."""
 
     revision: bytes | None
     tags: frozenset[str]
-    kept: frozenset[str]
+    kept: dict[str, str]
 
 
 def value(reply: Any) -> Any:
@@ -157,7 +157,7 @@ def sets_of(revision: bytes | None, text: bytes | None) -> Sets:
     """What the catalogue's text says of its tags; none where there is no catalogue or it cannot be read."""
     try:
         tags = tomllib.loads((text or b"").decode())["tags"]
-        kept = frozenset(name for name, said in tags.items() if said.get("members"))
+        kept = {name: said.get("kind", "flag") for name, said in tags.items() if said.get("members")}
     except (ValueError, LookupError, AttributeError):
-        return Sets(revision, frozenset(), frozenset())
+        return Sets(revision, frozenset(), {})
     return Sets(revision, frozenset(tags), kept)
