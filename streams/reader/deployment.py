@@ -127,11 +127,15 @@ def pulse(replies: Sequence[Any], wanted: int | None) -> Pulse:
         raise Failure("no_deployment", "ps:meta says nothing: no worker has used this store")
     if layout != LAYOUT:
         raise WrongDeployment(f"the store has key layout {layout}, this reader knows {LAYOUT!r}")
-    if wanted is not None and int(buckets) != wanted:
-        raise WrongDeployment(f"the store has {int(buckets)} buckets, the reader was told {wanted}")
-    applied = [int(report[2:]) for report in value(replies[1]).values()]
-    due = [_score(found[-1]) for reply in replies[2:] if (found := value(reply))]
-    return Pulse(int(buckets), epoch, min(applied + due) if applied else None, time.monotonic())
+    try:
+        count = int(buckets)
+        applied = [int(report[2:]) for report in value(replies[1]).values()]
+        due = [_score(found[-1]) for reply in replies[2:] if (found := value(reply))]
+    except ValueError:
+        raise Failure("damaged", "ps:meta or ps:clock says no number") from None
+    if wanted is not None and count != wanted:
+        raise WrongDeployment(f"the store has {count} buckets, the reader was told {wanted}")
+    return Pulse(count, epoch, min(applied + due) if applied else None, time.monotonic())
 
 
 def _score(last: Any) -> int:

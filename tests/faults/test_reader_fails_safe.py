@@ -99,6 +99,8 @@ CASES: dict[str, tuple[Callable[[World], Any], set[str], frozenset[str]]] = {
     "no worker ever": (lambda w: w.deployed.client.delete(keys.CLOCK), {"no_clock"}, ALL),
     "stale beyond max_age": (lambda w: w.deployed.tick(ago_s=61), {"stale"}, ALL),
     "timers behind max_age": (overdue, {"stale"}, ALL),
+    "clock damaged": (lambda w: w.deployed.client.hset(keys.CLOCK, "orders/0", "1:x"), {"damaged"}, ALL),
+    "facts damaged": (lambda w: w.deployed.client.hset(keys.META, "buckets", "x"), {"damaged"}, ALL),
     "newer schema": (stored(document("c-1", schema=2)), {"newer_schema"}, PROFILES),
     "no JSON": (stored(b"\x00\xff"), {"damaged"}, PROFILES),
     "no object": (stored([1]), {"damaged"}, PROFILES),
