@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from streams.cli.bench import bench
+from streams.cli.contract import contract
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
 from streams.cli.fields import fields
@@ -34,6 +35,6 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (demo, worker, trainer, replay, get, explain, tags, members, tail, lag, export, verify, fields,
-                topics, doctor, bench):  # fmt: skip
+for command in (demo, worker, trainer, replay, get, explain, tags, members, tail, lag, export,
+                verify, fields, contract, topics, doctor, bench):  # fmt: skip
     cli.add_command(command)

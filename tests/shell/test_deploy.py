@@ -27,6 +27,7 @@ import redis.asyncio
 import yaml
 from click.testing import CliRunner
 from conftest import missing
+from deployed import Deployed
 from parts import KAFKA_JARS, REDIS_SERVER, kafka_available, redis_server_available
 
 from streams import admin, keys
@@ -39,6 +40,7 @@ from streams.local.process import LocalProcess
 from streams.local.server import LocalServer, wheel_file
 from streams.local.stack import BROKER_SETTINGS
 from streams.local.synthetic import synthetic
+from streams.reader import ProfileReader
 from streams.settings import load
 from streams.store import checks
 from streams.topics import TOPICS
@@ -670,7 +672,8 @@ def test_readers_and_dashboards_read_and_nobody_does_more(tmp_path: Path, store_
             administrator.zadd("ps:due:{1}", {"c1": 1})
         with redis.Redis.from_url(store.url("reader")) as reader:
             assert reader.hget("ps:profile:{1}:c1", "doc") == b"{}"
-            refused(lambda: reader.zrange("ps:due:{1}", 0, -1))
+            refused(lambda: reader.hgetall("ps:swept"))
+            refused(lambda: reader.xrange("ps:outbox:{1}"))
             refused(lambda: reader.hset("ps:profile:{1}:c1", "doc", "x"))
         with redis.Redis.from_url(store.url("dashboard")) as dashboard:
             assert dashboard.zrange("ps:due:{1}", 0, -1) == [b"c1"]
@@ -688,3 +691,29 @@ def test_readers_and_dashboards_read_and_nobody_does_more(tmp_path: Path, store_
 def refused(call: Callable[[], object]) -> None:
     with pytest.raises(redis.exceptions.NoPermissionError):
         call()
+
+
+@pytest.mark.store
+def test_the_reader_needs_all_rights_of_its_user_and_no_others(tmp_path: Path, store_binary: Path) -> None:
+    users = users_file(tmp_path, store_binary)
+    with ConfiguredStore(tmp_path / "store", store_binary, "--aclfile", str(users)) as store:
+        administrator = redis.Redis(port=store.port, username="admin", password="any", protocol=2)
+        deployed = Deployed(f"redis://admin:any@127.0.0.1:{store.port}/0")
+        deployed.put("c1")
+        administrator.config_resetstat()
+        with ProfileReader(store.url("reader"), cache=10) as reader:
+            wait_for(lambda: reader._mirror is not None and reader._mirror.listening, 5)
+            assert reader.get("c1").known
+            assert reader.has_tag("c1", "quiet").value is False
+            assert reader.members("vip").value.customer_ids == ["c1"]
+            assert reader.lag().known
+        with redis.Redis.from_url(store.url("reader")) as client:
+            assert client.hmget("ps:profile:{1}:c1", ["doc"]) == [None]  # reading by hand
+        used = {name.removeprefix("cmdstat_") for name in administrator.info("commandstats")}
+        assert [entry["object"] for entry in administrator.acl_log() if entry["reason"] == "key"] == []
+        for client in (administrator, deployed.client):
+            client.close()
+    granted = {word[1:] for word in rights("reader") if word.startswith("+")}
+    if store_binary == REDIS_SERVER:
+        granted -= {"client|setinfo"}
+    assert granted - used == set()

@@ -1,0 +1,116 @@
+"""The published contract: every file of it that is generated, and the AsyncAPI 3 document of all topics."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from models.changes_schema import change_schema_text
+from models.contract import REASONS
+from models.contract_schema import EXAMPLES, KINDS, event_schema_text
+from models.reference_schema import DRAFT, schema_text
+from models.reference_typed import typed_text
+from streams.topics import DEAD_LETTER, INPUT_KINDS, TAG_CHANGES, TOPICS
+
+_Node = dict[str, Any]
+_FORMAT = "application/schema+json;version=draft-2020-12"
+_KEY: _Node = {"type": "string", "description": "The customer id, UTF-8: it decides the partition."}
+_BINDING = "0.5.0"  # version of AsyncAPI's Kafka binding
+_SAYS = {
+    **{topic: f"Events of the kind {kind}, as producers send them." for topic, kind in INPUT_KINDS.items()},
+    TAG_CHANGES: "Tags entered, left, changed and corrected: at least once, in order per customer.",
+    DEAD_LETTER: "Records that broke the contract: where they lie, and why they were refused.",
+}
+
+
+def asyncapi() -> _Node:
+    """The AsyncAPI document as plain data; it refers to the schemas beside it."""
+    carries = INPUT_KINDS | {TAG_CHANGES: "tag-change", DEAD_LETTER: "dead-letter"}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "profilestream",
+            "version": "1.0.0",
+            "description": "Events in, tag changes out. Profiles are read from Redis: see READING.md.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            spec.name: {
+                "address": spec.name,
+                "description": _SAYS[spec.name],
+                "messages": {carries[spec.name]: {"$ref": f"#/components/messages/{carries[spec.name]}"}},
+                "bindings": {
+                    "kafka": {
+                        "topic": spec.name,
+                        "topicConfiguration": {
+                            "cleanup.policy": ["delete"],
+                            "retention.ms": spec.retention_ms,
+                        },
+                        "bindingVersion": _BINDING,
+                    }
+                },
+            }
+            for spec in TOPICS
+        },
+        "operations": {
+            name: {
+                "action": "receive" if name in INPUT_KINDS else "send",
+                "channel": {"$ref": f"#/channels/{name}"},
+            }
+            for name in carries
+        },
+        "components": {"messages": {kind: _message(kind) for kind in carries.values()}},
+    }
+
+
+def asyncapi_text() -> str:
+    """The same as it stands in the file."""
+    return _pretty(asyncapi())
+
+
+def dead_letter_schema_text() -> str:
+    """JSON Schema of a dead letter; see `Publisher`."""
+    properties: _Node = {
+        "topic": {"enum": list(INPUT_KINDS)},
+        "partition": {"type": "integer", "minimum": 0},
+        "offset": {"type": "integer", "minimum": 0},
+        "reason": {"description": "A code; the parser knows these.", "enum": list(REASONS)},
+        "field": {
+            "type": "string",
+            "description": "Of the contract, dotted in lists; empty = the whole record.",
+        },
+        "payload_bytes": {"type": "integer", "minimum": 0},
+        "payload_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "payload": {"type": "string", "description": "Its beginning; only where that is configured."},
+    }
+    head = {"$schema": DRAFT, "title": "Dead letter, version 1", "type": "object", "properties": properties}
+    return _pretty(head | {"required": [name for name in properties if name != "payload"]})
+
+
+def _message(kind: str) -> _Node:
+    is_keyed = kind != "dead-letter"
+    out: _Node = {
+        "contentType": "application/cloudevents+json" if kind == "tag-change" else "application/json",
+        "payload": {"schemaFormat": _FORMAT, "schema": {"$ref": f"./{kind}-1.json"}},
+    }
+    if is_keyed:
+        out["bindings"] = {"kafka": {"key": _KEY, "bindingVersion": _BINDING}}
+    if kind in EXAMPLES:
+        out["examples"] = [{"payload": EXAMPLES[kind]}]
+    return out
+
+
+def _pretty(node: _Node) -> str:
+    return orjson.dumps(node, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+FILES: Final[dict[str, Callable[[], str]]] = {
+    "profile-1.json": schema_text,
+    **{f"{kind}-1.json": partial(event_schema_text, kind) for kind in KINDS},
+    "tag-change-1.json": change_schema_text,
+    "dead-letter-1.json": dead_letter_schema_text,
+    "asyncapi.json": asyncapi_text,
+    "documents.py": typed_text,
+}
