@@ -14,8 +14,10 @@ CLOCK = "ps:clock"  # hash: "topic/partition" -> "caught-up flag:instant", writt
 WATERMARKS = "ps:wm:{0}"  # hash: "topic/partition" -> "offset:generation"
 CATALOGUE = "ps:catalogue"  # hash: the catalogue in force (revision, text, applied, retired, judged)
 SWEPT = "ps:swept"  # hash: bucket -> revision of the catalogue under which all its customers were judged
+BOOKS = "ps:books"  # set: the keys of all books, see `book`
 POPULATION = "ps:population"  # the population snapshot in force
 
+ALERT_DAYS = 180
 TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
 
 
@@ -59,6 +61,35 @@ def outbox(b: int) -> str:
 def revision(b: int) -> str:
     """Number: revision of the catalogue under which profiles of a bucket may be written."""
     return f"ps:revision:{{{b}}}"
+
+
+def book(name: str, partition: int) -> str:
+    """Hash: how far a consumer of ours is on a partition of its topic, and what it knows there."""
+    return f"ps:book:{{{name}/{partition}}}"
+
+
+def book_name(key: bytes) -> str:
+    """Whose book it is.
+
+    >>> book_name(b"ps:book:{alerts/3}")
+    'alerts'
+    """
+    return key.decode().removeprefix("ps:book:{").rpartition("/")[0]
+
+
+def counts(book_key: str) -> str:
+    """Hash: what the consumer has counted on the partition of a book, by name."""
+    return f"{book_key}:counts"
+
+
+def seen(name: str, partition: int) -> str:
+    """Sorted set: identities of events that a consumer of ours has counted -> their offset."""
+    return f"ps:book:{{{name}/{partition}}}:seen"
+
+
+def alert(alert_id: str) -> str:
+    """Text: rule and arm of an alert, for what is said of it later; kept for `ALERT_DAYS`."""
+    return f"ps:alert:{alert_id}"
 
 
 def members(b: int, name: str) -> str:

@@ -11,6 +11,8 @@ INPUT_KINDS = {"orders": "order", "clicks": "click", "service": "service", "cont
 INPUT_TOPICS = tuple(INPUT_KINDS)
 TAG_CHANGES = "tag-changes"
 DEAD_LETTER = "dead-letter"
+ALERTS_DEAD = "alerts-dead"
+FEEDBACK = "feedback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,13 @@ class TopicSpec:
         name: topic name.
         partitioned: True where the topic has the deployment's partition count, False for a single one.
         retention_ms: how long records are kept.
+        needed: True where a worker refuses to start without it.
     """
 
     name: str
     partitioned: bool
     retention_ms: int
+    needed: bool = True
 
 
 TOPICS = (
@@ -36,4 +40,7 @@ TOPICS = (
     TopicSpec("control", partitioned=True, retention_ms=30 * DAY_MS),
     TopicSpec(TAG_CHANGES, partitioned=True, retention_ms=30 * DAY_MS),
     TopicSpec(DEAD_LETTER, partitioned=False, retention_ms=90 * DAY_MS),
+    # Beside the workers: read by `profilestream feedback`, written by `profilestream alerts`.
+    TopicSpec(FEEDBACK, partitioned=True, retention_ms=90 * DAY_MS, needed=False),
+    TopicSpec(ALERTS_DEAD, partitioned=False, retention_ms=90 * DAY_MS, needed=False),
 )

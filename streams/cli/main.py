@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from streams.cli.alerts import alerts
 from streams.cli.bench import bench
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
@@ -33,6 +34,6 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (demo, worker, replay, get, explain, tags, members, tail, lag, export, verify, fields, topics,
-                doctor, bench):  # fmt: skip
+for command in (demo, worker, replay, get, explain, tags, members, tail, alerts, lag, export, verify, fields,
+                topics, doctor, bench):  # fmt: skip
     cli.add_command(command)

@@ -1,0 +1,72 @@
+"""kill -9 of the consumer at random while the webhook fails: every alert arrives, under one id, in the end right."""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from conftest import missing
+from faults import alert_run
+from faults.alert_run import Desk
+from parts import ApacheKafka, kafka_available
+
+from streams import admin, exporter, keys
+from streams.cli.parts import until_stopped  # noqa: F401 (the command under test must be importable)
+from streams.local.broker import EmbeddedBroker
+from streams.local.stack import LocalStack
+from streams.topics import TAG_CHANGES
+
+KILLS = int(os.environ.get("ALERT_KILLS", "8"))
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize("kind", ["embedded", "kafka"])
+def test_alerts_survive_kills_and_a_failing_webhook(tmp_path: Path, seed: int, kind: str) -> None:
+    if kind == "kafka" and not kafka_available():
+        missing("Apache Kafka")
+    broker = EmbeddedBroker(tmp_path / "broker") if kind == "embedded" else ApacheKafka(tmp_path / "broker")
+    rng = random.Random(seed)
+    settings = {"partitions": 4, "log_level": "warning", "session_timeout_s": 6, "heartbeat_s": 1}
+    settings |= {"instance_id": "alerts-1"} if kind == "kafka" else {"producer_idempotent": False}
+    values = list(alert_run.history(rng, 120, 12 + KILLS))
+    wanted = alert_run.expected(values, "test")
+    # The embedded broker's group join takes longer than the whole test: there one process reads everything.
+    group = "alerts-test" if kind == "kafka" else ""
+    with LocalStack(tmp_path, settings, broker=broker) as stack, Desk(rng, 0.3) as desk:
+        process = alert_run.consumer(tmp_path, stack.settings, desk, "test", group)
+        with process:
+            step = -(-len(values) // KILLS)
+            for n in range(KILLS):
+                alert_run.produce(stack.config.brokers, values[n * step : (n + 1) * step])
+                before = len(desk.got)
+                deadline = time.monotonic() + 30
+                while len(desk.got) <= before + rng.randrange(30) and time.monotonic() < deadline:
+                    time.sleep(rng.uniform(0.01, 0.1))
+                process.kill()
+                process.start()
+            wait_read(stack, len(values), "alerts-test")
+        letters = alert_run.dead(stack.config.brokers)
+    print(
+        f"{kind}: {KILLS} kills, {len(values)} changes, {len(wanted)} alerts, "
+        f"{sum(map(len, wanted.values()))} messages, {len(desk.got)} arrivals, "
+        f"{alert_run.repeats(desk)} repeats, {desk.refused} refused, {len(letters)} dead letters"
+    )
+    assert desk.forged == 0
+    assert desk.refused > len(wanted) // 5
+    assert alert_run.repeats(desk) > 0
+    assert alert_run.unlike(desk, letters, wanted) == []
+    assert any(len(said) > 1 for said in wanted.values())
+
+
+def wait_read(stack: LocalStack, count: int, name: str) -> None:
+    """Until the books say that so many changes are behind them."""
+    client = exporter.connect(stack.config.redis_url)
+    parts = admin.partition_counts(stack.config)[TAG_CHANGES]
+    deadline = time.monotonic() + 120
+    while True:
+        stood = [int(client.hget(keys.book(name, p), "next") or 0) for p in range(parts)]
+        if sum(stood) == count:
+            return
+        assert time.monotonic() < deadline, stood
+        time.sleep(0.05)
