@@ -8,11 +8,13 @@ from streams.cli.alerts import alerts
 from streams.cli.bench import bench
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
+from streams.cli.feedback import feedback
 from streams.cli.fields import fields
 from streams.cli.lag import lag
 from streams.cli.options import Context
 from streams.cli.read import explain, export, get, tail
 from streams.cli.replay import replay
+from streams.cli.stats import stats
 from streams.cli.tags import members, tags
 from streams.cli.topics import topics
 from streams.cli.verify import verify
@@ -34,6 +36,6 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (demo, worker, replay, get, explain, tags, members, tail, alerts, lag, export, verify, fields,
-                topics, doctor, bench):  # fmt: skip
+for command in (demo, worker, replay, get, explain, tags, members, tail, alerts, feedback, lag, stats, export,
+                verify, fields, topics, doctor, bench):  # fmt: skip
     cli.add_command(command)
