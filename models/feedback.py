@@ -3,7 +3,7 @@
 The common fields are those of every event (`type`, `event_id`, `customer_id`, `ts`); `kind` says what else:
 
 - `alert_outcome`: `alert_id`, and `outcome`. `right` and `wrong` judge the alert; `retained` and `churned`
-  say what became of the customer, of the hold-out arm too. `rule` is used where the alert is not known (any more).
+  say what became of the customer, of the hold-out arm too. `rule` counts where the alert is not known.
 - `tag_right`, `tag_wrong`: `tag`.
 - `recommendation_taken`: nothing more.
 """

@@ -8,11 +8,12 @@ from streams.cli.alerts import alerts
 from streams.cli.bench import bench
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
+from streams.cli.export import export
 from streams.cli.feedback import feedback
 from streams.cli.fields import fields
 from streams.cli.lag import lag
 from streams.cli.options import Context
-from streams.cli.read import explain, export, get, tail
+from streams.cli.read import explain, get, tail
 from streams.cli.replay import replay
 from streams.cli.stats import stats
 from streams.cli.tags import members, tags
