@@ -19,7 +19,6 @@ def fields(kind: str) -> None:
     from models.catalogue.page import page
     from models.reference import field_table
     from models.reference_schema import schema_text
-
     from streams.export import page as export
 
     texts = {"md": field_table, "json-schema": schema_text}

@@ -40,7 +40,8 @@ profilestream export profiles.parquet --format parquet --layout flat --resume
   `profilestream.as_of` (with `schema`, `layout` and `catalogue`, the revision) in the metadata of the Parquet file.
 - The file is there when it is complete, not before; `--every` writes `profiles-20261101T000000Z.parquet` at each
   multiple of the interval (UTC). An export that was interrupted leaves `OUT.partial` and goes on with `--resume`.
-- Profiles are found by SCAN and read one by one, so the store serves others meanwhile. Memory holds 5,000 rows.
+- Profiles are found by SCAN and read one by one, so the store serves others meanwhile. Memory holds 20,000
+  rows at most.
 - `--as-of` looks ahead, not back: time is let pass for everyone until then. A customer known to be later than that
   is shown as of then (`as_of`).
 - `--layout nested` is the document of [FIELDS.md](../../FIELDS.md): JSON lines as it is, Parquet as structs and maps,
@@ -55,8 +56,8 @@ profilestream export profiles.parquet --format parquet --layout flat --resume
 |---|---|
 | DuckDB | `SELECT * FROM 'profiles.parquet'`; several: `FROM 'profiles-*.parquet'`, told apart by `export_as_of` |
 | Power BI | Get data, Parquet; a folder of exports: Get data, Folder, Combine |
-| Tableau | Connect, To a file, Parquet (2024.2 and newer) or Text file with CSV |
-| FineBI | CSV, flat: Data preparation, Add table, upload (数据准备, 添加表, 上传), or Parquet through a DuckDB connection |
+| Tableau | Connect, To a file, Text file with CSV; Parquet where the version offers it |
+| FineBI | CSV, flat: uploaded as a data set (数据准备, 上传数据) |
 | Excel | Data, From Text/CSV, file origin 65001 (UTF-8), all columns as text where ids begin with 0, = or + |
 
 ```sql"""
