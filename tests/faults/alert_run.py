@@ -4,7 +4,7 @@ import os
 import random
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,8 +49,9 @@ longest_delay_s = 0.1
 
 
 def history(rng: random.Random, customers: int, each: int) -> Iterator[bytes]:
-    """Changes of customers as the relay publishes them: in order for each, some twice, some corrected."""
+    """Changes of customers as the relay publishes them: in order for each, some again, some corrected."""
     waiting = [_one(rng, f"c-{n}", each) for n in range(customers)]
+    latest: deque[bytes] = deque(maxlen=40)
     while waiting:
         n = rng.randrange(len(waiting))
         value = next(waiting[n], None)
@@ -58,8 +59,9 @@ def history(rng: random.Random, customers: int, each: int) -> Iterator[bytes]:
             waiting.pop(n)
             continue
         yield value
-        if rng.random() < 0.05:
-            yield value
+        latest.append(value)
+        if rng.random() < 0.01:  # a relay that was killed before it knew that these had arrived
+            yield from list(latest)[-rng.randrange(1, 40) :]
 
 
 def _one(rng: random.Random, customer: str, each: int) -> Iterator[bytes]:
