@@ -70,7 +70,7 @@ CAPABILITIES = {
     28: Capability("Funnel: step and times of one customer", "funnels over many customers are for BI"),
     29: Capability("Abandoned cart and visit"),
     30: Capability("Lifecycle stages, three vocabularies"),
-    31: Capability("Churn warning (in part)", "there is no probability and no alert of its own yet"),
+    31: Capability("Churn warning (in part)", "`profilestream alerts`, `feedback`; no probability yet"),
     32: Capability("Health and its early signal"),
     33: Capability("Purchase intent (in part)", "tag `high_intent`; there is no probability yet"),
     38: Capability("High potential"),
@@ -87,7 +87,6 @@ LATER = {
     34: "Groups found by clustering",
     37: "Lifetime value",
     51: "Live page of operations (`lag` and `doctor` are there)",
-    52: "Feedback on tags and alerts",
     53: "Expiry of stale profiles (shares and activity decay already)",
 }
 OUTSIDE = (
