@@ -1,5 +1,6 @@
 """`ChurnAlerts`: where topic, rules, sinks and book meet."""
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from streams.config import Config
 from streams.reading import MOST_RECORDS, Letters, Reader
 from streams.topics import ALERTS_DEAD, TAG_CHANGES
 
+log = logging.getLogger(__name__)
 HANDLER = "handler"
 _CUSTOMER = b"c:"
 _INDEX_S = keys.ALERT_DAYS * 86_400
@@ -103,6 +105,8 @@ class ChurnAlerts:
             for rule, arm, alert in decision.alerts:
                 names = (*self._delivery.names(rule.sinks, arm), *self._always)
                 orders.append(Order(alert, names))
+        if gaps := counts["//gaps"]:
+            log.warning("%s/%d: %d gaps in the numbers of customers", TAG_CHANGES, partition, gaps)
         self._index([order.alert for order in orders])
         dead = self._delivery.send(orders)
         counts.update({f"//dead_{name}": count for name, count in dead.items()})

@@ -59,7 +59,10 @@ def export(
         return Export(client, config.buckets, rules, shape).write(path, at_ms, now_ms, resume=resume, say=say)
 
     if every is None:
-        count = write(out, instant_ms(as_of) if as_of else None)
+        try:
+            count = write(out, instant_ms(as_of) if as_of else None)
+        except OSError as error:
+            raise click.ClickException(f"{out} cannot be written: {error.strerror}") from error
         click.echo(f"{count} profiles written to {out}")
         return
     if as_of is not None or resume:

@@ -71,7 +71,7 @@ class Export:
         Raises:
             ConfigError: the interrupted export had another shape, or pyarrow is not installed.
         """
-        folder = out.with_name(f"{out.name}.partial")
+        folder = partial(out)
         plan = self._plan(folder, at_ms, now_ms, resume=resume)
         made = self._format(plan["at_ms"])
         parts, done, rows = [], 0, 0
@@ -143,6 +143,11 @@ class Export:
         facts = {"as_of": iso(at_ms), "schema": str(document.SCHEMA), "layout": layout}
         facts["catalogue"] = str(self._rules.catalogue.revision)
         return formats.Parquet(table, {f"profilestream.{name}": text for name, text in facts.items()})
+
+
+def partial(out: Path) -> Path:
+    """The folder beside a file that is not complete yet."""
+    return out.with_name(f"{out.name}.partial")
 
 
 def nested_table(*, with_raw: bool) -> Callable[[Sequence[Row]], Any]:

@@ -1,6 +1,7 @@
 """Exports at fixed times: every hour on the hour, each a file of its own, complete or not there."""
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from models.calendar import iso
+from streams.export.run import partial
 from streams.store.contract import StoreError
 
 log = logging.getLogger(__name__)
@@ -57,4 +59,5 @@ def run(
         try:
             log.info("%s: %d profiles", path.name, write(path, tick_ms))
         except (RedisError, StoreError, OSError) as error:
+            shutil.rmtree(partial(path), ignore_errors=True)  # nobody will go on with this instant
             log.warning("%s was not written: %s", path.name, type(error).__name__)

@@ -1,6 +1,7 @@
 """Exports: the same rows in every format, one instant for all, interrupted and taken up again."""
 
 import csv
+import doctest
 import random
 import threading
 from collections.abc import Iterator
@@ -22,9 +23,10 @@ from models.reference import FIELDS
 from models.state import State
 from models.view import View
 from streams import keys
+from streams.alerts import template
 from streams.cli import cli
 from streams.config import Config, ConfigError
-from streams.export import page, run, schedule
+from streams.export import formats, page, run, schedule
 from streams.export.columns import columns
 from streams.export.formats import dotted
 from streams.export.raw import COLUMNS
@@ -274,24 +276,38 @@ def test_row_groups_join_parts(
     assert file.num_row_groups == -(-len(states) // 20)
 
 
-def test_a_schedule_writes_on_the_hour_and_outlives_a_failure() -> None:
+@pytest.mark.store
+def test_a_file_that_cannot_be_written_is_one_sentence(valkey: EmbeddedStore) -> None:
+    done = CliRunner().invoke(cli, ["--redis-url", valkey.url, "export", "/proc/nowhere/out"])
+    assert "/proc/nowhere/out cannot be written" in done.output
+
+
+def test_what_the_docstrings_show_is_so() -> None:
+    for module in (formats, schedule, template):
+        found = doctest.testmod(module)
+        assert (found.attempted > 0, found.failed) == (True, 0), module
+
+
+def test_a_schedule_writes_on_the_hour_and_outlives_a_failure(tmp_path: Path) -> None:
     stop, names = threading.Event(), []
     clock = iter([0, 3_600_000, 3_600_001, 7_200_000, 7_300_000, 10_800_000, 10_800_001, 99_999_999])
 
     def write(path: Path, at_ms: int) -> int:
         names.append((path.name, at_ms))
         if len(names) == 2:
+            run.partial(path).mkdir()
             raise redis.ConnectionError
         if len(names) == 3:
             stop.set()
         return 5
 
-    schedule.run(write, Path("p.parquet"), 3_600_000, stop, lambda: next(clock))
+    schedule.run(write, tmp_path / "p.parquet", 3_600_000, stop, lambda: next(clock))
     assert names == [
         ("p-19700101T010000Z.parquet", 3_600_000),
         ("p-19700101T020000Z.parquet", 7_200_000),
         ("p-19700101T030000Z.parquet", 10_800_000),
     ]
+    assert list(tmp_path.iterdir()) == []  # what failed leaves nothing
 
 
 @pytest.mark.store
