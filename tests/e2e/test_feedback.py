@@ -89,16 +89,7 @@ def test_feedback_tells_what_alerts_are_good_for(config: Config, tmp_path: Path)
     first = {alert["id"] for alert in mine()}
     assert len(first) == len(ids)
 
-    producer = KafkaProducer(bootstrap_servers=config.brokers.split(","), enable_idempotence=False)
-    for n, alert in enumerate(mine() * 2):  # the desk's system sends everything twice
-        is_kept = alert["arm"] == "treatment"
-        event = {
-            "type": "feedback", "event_id": alert["id"], "customer_id": alert["customer_id"], "ts": T0 + n,
-            "kind": "alert_outcome", "alert_id": alert["id"], "outcome": "retained" if is_kept else "churned",
-        }  # fmt: skip
-        producer.send(FEEDBACK, orjson.dumps(event), key=alert["customer_id"].encode())
-    producer.flush()
-    producer.close()
+    send_feedback(config.brokers, mine() * 2)  # the desk's system sends everything twice
 
     def numbers() -> dict[str, Any]:
         found: dict[str, Any] = statistics.collect(client, config.buckets, [])["feedback"]
@@ -123,3 +114,17 @@ def test_feedback_tells_what_alerts_are_good_for(config: Config, tmp_path: Path)
 def entered(customer_id: str) -> bytes:
     made = Change(1, "churn_risk", 1, None, "high", [["f", 1]], T0 + HOUR, "orders/0", 1)
     return changes.render(made, customer_id, 1, "e", T0)
+
+
+def send_feedback(brokers: str, alerts: list[dict[str, Any]]) -> None:
+    """Those who were called stayed, those who were left alone went."""
+    producer = KafkaProducer(bootstrap_servers=brokers.split(","), enable_idempotence=False)
+    for n, alert in enumerate(alerts):
+        is_kept = alert["arm"] == "treatment"
+        event = {
+            "type": "feedback", "event_id": alert["id"], "customer_id": alert["customer_id"], "ts": T0 + n,
+            "kind": "alert_outcome", "alert_id": alert["id"], "outcome": "retained" if is_kept else "churned",
+        }  # fmt: skip
+        producer.send(FEEDBACK, orjson.dumps(event), key=alert["customer_id"].encode())
+    producer.flush()
+    producer.close()

@@ -4,8 +4,11 @@ import os
 import random
 import sys
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -128,8 +131,6 @@ class _Hand(BaseHTTPRequestHandler):
     server: Desk
 
     def do_POST(self) -> None:
-        import time
-
         length = int(self.headers["content-length"])
         body = self.rfile.read(length)
         if len(body) < length:
@@ -175,8 +176,6 @@ def produce(brokers: str, values: list[bytes]) -> None:
 
 def expected(values: list[bytes], name: str) -> dict[str, list[tuple[str, str]]]:
     """Alert id -> what is to be said of it, by a reading of the rules that shares no code with them."""
-    from hashlib import sha256
-
     out: dict[str, list[tuple[str, str]]] = {}
     seen: set[str] = set()
     opened: dict[tuple[str, str], tuple[str, str]] = {}
@@ -192,7 +191,7 @@ def expected(values: list[bytes], name: str) -> dict[str, list[tuple[str, str]]]
             continue
         key = cid, tag
         rule, holds = ("churn_high", new == "high") if tag == "churn_risk" else ("cart", new is True)
-        at_ms = T0 + _ms(data["effective_at"]) - T0
+        at_ms = _ms(data["effective_at"])
         if key in opened:
             alert, of = opened[key]
             if of in data.get("corrects", ()):
@@ -212,8 +211,6 @@ def expected(values: list[bytes], name: str) -> dict[str, list[tuple[str, str]]]
 
 
 def _ms(text: str) -> int:
-    from datetime import datetime
-
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
