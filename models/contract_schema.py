@@ -27,6 +27,7 @@ BEYOND: Final = {
     "wrong_type": "1700000000000.0 is an integer in JSON Schema and none for `ts`",
     "bad_characters": "what cannot be printed is more than the control characters: see Unicode",
     "amount_too_large": "10**12 minor units depend on the currency's decimals",
+    "bad_score": "what stands under a name that begins with `scores.` has a shape of its own",
     "too_long": "a value among the attributes is measured in bytes of JSON",
 }
 _Node = dict[str, Any]

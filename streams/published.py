@@ -6,12 +6,13 @@ from typing import Any, Final
 
 import orjson
 
+from models import feedback
 from models.changes_schema import change_schema_text
 from models.contract import REASONS
 from models.contract_schema import EXAMPLES, KINDS, event_schema_text
 from models.reference_schema import DRAFT, schema_text
 from models.reference_typed import typed_text
-from streams.topics import DEAD_LETTER, INPUT_KINDS, TAG_CHANGES, TOPICS
+from streams.topics import ALERTS_DEAD, DEAD_LETTER, FEEDBACK, INPUT_KINDS, POPULATION, TAG_CHANGES, TOPICS
 
 _Node = dict[str, Any]
 _FORMAT = "application/schema+json;version=draft-2020-12"
@@ -21,12 +22,36 @@ _SAYS = {
     **{topic: f"Events of the kind {kind}, as producers send them." for topic, kind in INPUT_KINDS.items()},
     TAG_CHANGES: "Tags entered, left, changed and corrected: at least once, in order per customer.",
     DEAD_LETTER: "Records that broke the contract: where they lie, and why they were refused.",
+    POPULATION: "The population snapshot in force; key `snapshot`, compacted.",
+    FEEDBACK: "What became of tags and alerts, as people and systems say it.",
+    ALERTS_DEAD: "Alerts that no sink took, and records that are no tag change.",
+}
+_TEXT: _Node = {"type": "string", "minLength": 1}
+# Of topics that are not read by customers of the product; those of the others stand in files of their own.
+_PAYLOADS: dict[str, _Node] = {
+    "population": {"type": "object", "required": ["schema", "version", "parent", "event_ms", "panel"]},
+    "feedback": {
+        "type": "object",
+        "required": ["type", "event_id", "customer_id", "ts", "kind"],
+        "properties": {
+            "type": {"const": "feedback"},
+            "event_id": _TEXT,
+            "customer_id": _TEXT,
+            "kind": {"enum": list(feedback.KINDS)},
+            "alert_id": _TEXT,
+            "outcome": {"enum": list(feedback.OUTCOMES)},
+            "rule": _TEXT,
+            "tag": _TEXT,
+        },
+    },
+    "alert-dead": {"type": "object", "required": ["reason"], "properties": {"reason": _TEXT}},
 }
 
 
 def asyncapi() -> _Node:
     """The AsyncAPI document as plain data; it refers to the schemas beside it."""
     carries = INPUT_KINDS | {TAG_CHANGES: "tag-change", DEAD_LETTER: "dead-letter"}
+    carries |= {POPULATION: "population", FEEDBACK: "feedback", ALERTS_DEAD: "alert-dead"}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -45,7 +70,7 @@ def asyncapi() -> _Node:
                     "kafka": {
                         "topic": spec.name,
                         "topicConfiguration": {
-                            "cleanup.policy": ["delete"],
+                            "cleanup.policy": ["compact" if spec.compacted else "delete"],
                             "retention.ms": spec.retention_ms,
                         },
                         "bindingVersion": _BINDING,
@@ -56,7 +81,7 @@ def asyncapi() -> _Node:
         },
         "operations": {
             name: {
-                "action": "receive" if name in INPUT_KINDS else "send",
+                "action": "receive" if name in (*INPUT_KINDS, FEEDBACK) else "send",
                 "channel": {"$ref": f"#/channels/{name}"},
             }
             for name in carries
@@ -90,10 +115,11 @@ def dead_letter_schema_text() -> str:
 
 
 def _message(kind: str) -> _Node:
-    is_keyed = kind != "dead-letter"
+    is_keyed = kind not in ("dead-letter", "population")
+    schema = _PAYLOADS.get(kind, {"$ref": f"./{kind}-1.json"})
     out: _Node = {
         "contentType": "application/cloudevents+json" if kind == "tag-change" else "application/json",
-        "payload": {"schemaFormat": _FORMAT, "schema": {"$ref": f"./{kind}-1.json"}},
+        "payload": {"schemaFormat": _FORMAT, "schema": schema},
     }
     if is_keyed:
         out["bindings"] = {"kafka": {"key": _KEY, "bindingVersion": _BINDING}}

@@ -93,6 +93,7 @@ class TagCause(TypedDict, total=False):
     offset: int
     timer: str
     catalogue: int
+    population: int
 
 
 class Tag(TypedDict, total=False):
@@ -273,12 +274,45 @@ class Satisfaction(TypedDict, total=False):
     sentiment_trend: float
 
 
+class Churn(TypedDict, total=False):
+    """Is a silent customer still one?"""
+
+    p_alive: float
+    risk: Literal["low", "medium", "high"]
+    risk_changes_at: str
+
+
+class Value(TypedDict, total=False):
+    """What a customer is expected to bring."""
+
+    expected_orders_365d: float
+    clv_365d_minor: int
+
+
 class Health(TypedDict, total=False):
     """An early signal, from named components."""
 
     score: float
     band: Literal["healthy", "sub_healthy", "unhealthy"]
     components: dict[str, float]
+
+
+class Cluster(TypedDict, total=False):
+    """Customers that are alike."""
+
+    id: int
+    name: str
+    model_version: int
+    since: str
+    cause: Literal["behaviour", "model"]
+
+
+class Score(TypedDict, total=False):
+    """See FIELDS.md."""
+
+    value: float
+    model: str
+    at: str
 
 
 class ProfileDocument(TypedDict, total=False):
@@ -295,7 +329,11 @@ class ProfileDocument(TypedDict, total=False):
     promotion: Promotion
     service: Service
     satisfaction: Satisfaction
+    churn: Churn
+    value: Value
     health: Health
+    cluster: Cluster
+    scores: dict[str, Score]
     attributes: dict[str, Any]
     customer_id: Required[str]
     schema: Required[Literal[1]]

@@ -28,7 +28,7 @@ from streams.cli import cli
 from streams.lane import DeadLetter
 from streams.local.synthetic import synthetic
 from streams.published import FILES, asyncapi
-from streams.publisher import Publisher
+from streams.publisher import letter
 from streams.topics import INPUT_KINDS, TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,9 +190,8 @@ def test_changes_of_real_steps_fit() -> None:
 @pytest.mark.parametrize("with_payload", [False, True])
 def test_a_dead_letter_fits(with_payload: bool) -> None:
     schema = Draft202012Validator(orjson.loads(FILES["dead-letter-1.json"]()))
-    made = Publisher("", dead_letter_payload=with_payload)._letter(
-        DeadLetter("orders", 1, 7, "missing_field", "ts", b"{}")
-    )
+    said = DeadLetter("orders", 1, 7, "missing_field", "ts", b"{}")
+    made = letter(said, with_payload=with_payload)
     schema.validate(made)
     assert set(schema.schema["properties"]) - set(made) == (set() if with_payload else {"payload"})
     assert not schema.is_valid(made | {"reason": "whim"})
