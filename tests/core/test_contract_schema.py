@@ -218,9 +218,9 @@ def test_the_asyncapi_document_has_every_topic_and_every_reference_leads_somewhe
         kafka = found["channels"][spec.name]["bindings"]["kafka"]
         assert kafka["topicConfiguration"]["retention.ms"] == spec.retention_ms
     actions = {name: operation["action"] for name, operation in found["operations"].items()}
-    assert {name for name, action in actions.items() if action == "receive"} == set(INPUT_KINDS)
+    assert {name for name, action in actions.items() if action == "receive"} == {*INPUT_KINDS, "feedback"}
     refs = references(found)
-    assert len(refs) == 3 * len(TOPICS)
+    assert len(refs) == 3 * len(TOPICS) - 3  # three say what they carry on the spot
     for ref in refs:
         if ref.startswith("./"):
             assert ref[2:] in FILES
