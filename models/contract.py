@@ -100,10 +100,11 @@ def _read_iso(text: str) -> int:
 _MINUTES: Final = {f"{m // 60:02}:{m % 60:02}:": m * 60_000 for m in range(1_440)}
 _SECONDS: Final = {f"{s:02}": s * 1_000 for s in range(60)}
 _FRACTIONS: Final = {"Z": 0} | {f".{ms:03}Z": ms for ms in range(1_000)}
-_ISO: Final = re.compile(
+ISO: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
 )
+_ISO: Final = re.compile(ISO)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)

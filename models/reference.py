@@ -74,7 +74,7 @@ CAPABILITIES = {
     28: Capability("Funnel: step and times of one customer", "funnels over many customers are for BI"),
     29: Capability("Abandoned cart and visit"),
     30: Capability("Lifecycle stages, three vocabularies"),
-    31: Capability("Churn warning"),
+    31: Capability("Churn warning", "`profilestream alerts`, `profilestream feedback`"),
     32: Capability("Health and its early signal"),
     33: Capability("Purchase intent (in part)", "tag `high_intent`; there is no probability yet"),
     34: Capability("Groups found by clustering"),
@@ -91,7 +91,6 @@ CAPABILITIES = {
 LATER = {
     13: "One customer of several identities: alias, merge, undo",
     51: "Live page of operations (`lag` and `doctor` are there)",
-    52: "Feedback on tags and alerts",
     53: "Expiry of stale profiles (shares and activity decay already)",
 }
 OUTSIDE = (

@@ -2,7 +2,7 @@
 
 The slow half of `events`: it runs only after the typed decode has refused a record, re-reads it with one
 `Raw` per field and names the first broken rule. Order: null, size, UTF-8, depth, JSON, object; then the
-fields in the order of `_RULES`, the last copy of each. `null` in a field means the field is absent.
+fields in the order of `RULES`, the last copy of each. `null` in a field means the field is absent.
 
 `Raw` and not orjson: orjson refuses 1e400 in fields that the contract ignores and turns large integers into
 floats, so it could not agree with the typed decoder. Nothing of the payload reaches a message.
@@ -35,7 +35,7 @@ def explain(kind: str, value: bytes | None, latest_ms: int | None, currency: str
         currency: the deployment's currency, for amounts that name none.
     """
     try:
-        _walk(Context(kind, latest_ms, currency), "", _fields(value), _RULES[kind])
+        _walk(Context(kind, latest_ms, currency), "", _fields(value), RULES[kind])
     except EventError as error:
         return error
     return None
@@ -68,7 +68,7 @@ def _walk(context: Context, prefix: str, fields: dict[str, Raw], rules: _Rules) 
         raw = bytes(fields.get(name, _NULL))
         if raw != b"null":
             check(context, prefix + name, raw)
-        elif check in _REQUIRED or name == context.action:  # `consent` is required by the action `consent`
+        elif check in REQUIRED or name == context.action:  # `consent` is required by the action `consent`
             raise EventError("missing_field", prefix + name)
 
 
@@ -77,19 +77,21 @@ def _each(context: Context, field: str, raw: bytes, rules: _Rules) -> None:
         _walk(context, field + ".", checks.read(_FIELDS, field, bytes(entry)), rules)
 
 
-def _items(context: Context, field: str, raw: bytes) -> None:
-    _each(context, field, raw, _ITEM)
+def items(context: Context, field: str, raw: bytes) -> None:
+    """A list of objects, the lines of an order."""
+    _each(context, field, raw, ITEM)
 
 
-def _payment(context: Context, field: str, raw: bytes) -> None:
+def payment(context: Context, field: str, raw: bytes) -> None:
+    """Text, or a list of objects."""
     if raw[:1] != b'"':
-        _each(context, field, raw, _PAYMENT)
+        _each(context, field, raw, PAYMENT)
 
 
-_REQUIRED: Final = frozenset(  # these checks never stand on an optional field
+REQUIRED: Final = frozenset(  # these checks never stand on an optional field
     (checks.kind, checks.identity, checks.printable_identity, checks.instant, checks.action)
 )
-_ITEM: Final[_Rules] = {
+ITEM: Final[_Rules] = {
     "sku": checks.text,
     "category": checks.text,
     "qty": checks.quantity,
@@ -97,14 +99,14 @@ _ITEM: Final[_Rules] = {
     "line_total": checks.price,
     "brand": checks.text,
 }
-_PAYMENT: Final[_Rules] = {"method": checks.text, "amount": checks.price}
+PAYMENT: Final[_Rules] = {"method": checks.text, "amount": checks.price}
 _COMMON: Final[_Rules] = {
     "type": checks.kind,
     "event_id": checks.identity,
     "customer_id": checks.printable_identity,
     "ts": checks.instant,
 }
-_RULES: Final[dict[str, _Rules]] = {
+RULES: Final[dict[str, _Rules]] = {
     "order": {
         **_COMMON,
         "order_id": checks.identity,
@@ -112,8 +114,8 @@ _RULES: Final[dict[str, _Rules]] = {
         "currency": checks.currency,
         **dict.fromkeys(("amount", "discount", "coupon_discount", "paid"), checks.amount),
         "channel": checks.text,
-        "payment": _payment,
-        "items": _items,
+        "payment": payment,
+        "items": items,
     },
     "click": {
         **_COMMON,

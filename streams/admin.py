@@ -116,13 +116,13 @@ def partition_counts(config: Config) -> dict[str, int]:
 
 
 def missing_topics(config: Config) -> list[str]:
-    """Names of the topic table that the broker does not have.
+    """Names of the topics that a worker needs and the broker does not have.
 
     Raises:
         Unavailable: no broker answers.
     """
     existing = partition_counts(config)
-    return [spec.name for spec in TOPICS if spec.name not in existing]
+    return [spec.name for spec in TOPICS if spec.needed and spec.name not in existing]
 
 
 def lag(config: Config) -> list[PartitionLag]:

@@ -1,8 +1,10 @@
 """Profiles out of the store, in bulk: every profile, or all of them as of one later instant."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import orjson
 import redis
 from kafka import KafkaConsumer, TopicPartition
 
@@ -40,6 +42,16 @@ def documents(
         step.on_wake(state, at_ms, rules)
         view = View(state, max(at_ms, state.as_of_ms), rules)
         yield cid, document.document(view, cid, updated_ms)
+
+
+def write_jsonl(out: Path, documents: Iterator[dict[str, Any]]) -> int:
+    """One document a line; returns how many."""
+    count = 0
+    with out.open("wb") as file:
+        for doc in documents:
+            file.write(orjson.dumps(doc, option=orjson.OPT_APPEND_NEWLINE))
+            count += 1
+    return count
 
 
 def states(client: Any, ids: Sequence[str], buckets: int) -> Iterator[tuple[str, bytes]]:

@@ -16,7 +16,9 @@ CATALOGUE = "ps:catalogue"  # hash: what is in force (revision, text, since, app
 SWEPT = "ps:swept"  # hash: bucket -> revision under which all its customers were judged
 TRAINER = "ps:trainer"  # the active trainer's lease
 POPULATION = "ps:population"  # hash: the population snapshot in force (version, snapshot, trainer)
+BOOKS = "ps:books"  # set: the keys of all books, see `book`
 
+ALERT_DAYS = 180
 TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
 
 
@@ -60,6 +62,35 @@ def outbox(b: int) -> str:
 def revision(b: int) -> str:
     """Number: revision under which profiles of a bucket may be written."""
     return f"ps:revision:{{{b}}}"
+
+
+def book(name: str, partition: int) -> str:
+    """Hash: how far a consumer of ours is on a partition of its topic, and what it knows there."""
+    return f"ps:book:{{{name}/{partition}}}"
+
+
+def book_name(key: bytes) -> str:
+    """Whose book it is.
+
+    >>> book_name(b"ps:book:{alerts/3}")
+    'alerts'
+    """
+    return key.decode().removeprefix("ps:book:{").rpartition("/")[0]
+
+
+def counts(book_key: str) -> str:
+    """Hash: what the consumer has counted on the partition of a book, by name."""
+    return f"{book_key}:counts"
+
+
+def seen(name: str, partition: int) -> str:
+    """Sorted set: identities of events that a consumer of ours has counted -> their offset."""
+    return f"ps:book:{{{name}/{partition}}}:seen"
+
+
+def alert(alert_id: str) -> str:
+    """Text: rule and arm of an alert, for what is said of it later; kept for `ALERT_DAYS`."""
+    return f"ps:alert:{alert_id}"
 
 
 def members(b: int, name: str) -> str:

@@ -92,7 +92,10 @@ class Publisher:
         Raises:
             Unavailable: some may be published; publishing all again is safe.
         """
-        rows = [(letter.topic.encode(), orjson.dumps(self._letter(letter))) for letter in letters]
+        rows = [
+            (one.topic.encode(), orjson.dumps(letter(one, with_payload=self._with_payload)))
+            for one in letters
+        ]
         await self._publish(DEAD_LETTER, {0: rows})
 
     async def population(self, snapshot: bytes) -> None:
@@ -125,20 +128,22 @@ class Publisher:
             acks.append(await self._producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*acks)
 
-    def _letter(self, letter: DeadLetter) -> dict[str, object]:
-        payload = letter.value or b""
-        out: dict[str, object] = {
-            "topic": letter.topic,
-            "partition": letter.partition,
-            "offset": letter.offset,
-            "reason": letter.reason,
-            "field": letter.field,
-            "payload_bytes": len(payload),
-            "payload_sha256": sha256(payload).hexdigest(),
-        }
-        if self._with_payload:
-            out["payload"] = payload[:MAX_PAYLOAD].decode("utf-8", "backslashreplace")
-        return out
-
     def _find_partition(self, key: bytes) -> int:
         return int(self._partitioner(key, self._all, self._all))
+
+
+def letter(said: DeadLetter, *, with_payload: bool) -> dict[str, object]:
+    """A dead letter as it is published, its payload only where that is asked for."""
+    payload = said.value or b""
+    out: dict[str, object] = {
+        "topic": said.topic,
+        "partition": said.partition,
+        "offset": said.offset,
+        "reason": said.reason,
+        "field": said.field,
+        "payload_bytes": len(payload),
+        "payload_sha256": sha256(payload).hexdigest(),
+    }
+    if with_payload:
+        out["payload"] = payload[:MAX_PAYLOAD].decode("utf-8", "backslashreplace")
+    return out

@@ -12,6 +12,8 @@ INPUT_TOPICS = tuple(INPUT_KINDS)
 TAG_CHANGES = "tag-changes"
 DEAD_LETTER = "dead-letter"
 POPULATION = "population"
+ALERTS_DEAD = "alerts-dead"
+FEEDBACK = "feedback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,14 @@ class TopicSpec:
         partitioned: True where the topic has the deployment's partition count, False for a single one.
         retention_ms: how long records are kept.
         compacted: True where the latest record of each key is kept instead, however old it is.
+        needed: True where a worker refuses to start without it.
     """
 
     name: str
     partitioned: bool
     retention_ms: int
     compacted: bool = False
+    needed: bool = True
 
 
 TOPICS = (
@@ -40,4 +44,7 @@ TOPICS = (
     TopicSpec(TAG_CHANGES, partitioned=True, retention_ms=30 * DAY_MS),
     TopicSpec(DEAD_LETTER, partitioned=False, retention_ms=90 * DAY_MS),
     TopicSpec(POPULATION, partitioned=False, retention_ms=90 * DAY_MS, compacted=True),
+    # Beside the workers: read by `profilestream feedback`, written by `profilestream alerts`.
+    TopicSpec(FEEDBACK, partitioned=True, retention_ms=90 * DAY_MS, needed=False),
+    TopicSpec(ALERTS_DEAD, partitioned=False, retention_ms=90 * DAY_MS, needed=False),
 )

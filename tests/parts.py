@@ -23,6 +23,8 @@ INSTALL = {
     ),
     "Valkey": "pip install 'profilestream[local]'",
     "redis-server": "apt-get install redis-server",
+    "Node": "apt-get install nodejs (20.15 or newer)",
+    "Go": "apt-get install golang (1.21 or newer)",
 }
 
 _KAFKA_START_TIMEOUT_S = 90.0

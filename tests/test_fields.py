@@ -29,6 +29,7 @@ from models.service import CONTACTS
 from models.view import View
 from streams.cli import cli
 from streams.config import Config, calendar_of
+from streams.export import page as export
 from streams.local.datasets import cdnow, complete_journey
 from streams.local.synthetic import synthetic
 
@@ -213,6 +214,12 @@ def test_the_page_and_the_schema_are_those_of_the_code() -> None:
     assert (ROOT / "FIELDS.md").read_text("utf-8") == field_table()
     assert (ROOT / "deploy/schema/profile-1.json").read_text("utf-8") == schema_text()
     assert (ROOT / "TAGS.md").read_text("utf-8") == tags_page()
+    assert (ROOT / "deploy/schema/EXPORT.md").read_text("utf-8") == export_page()
+
+
+def export_page() -> str:
+    """The page on exports, with the tags of the shipped catalogue."""
+    return export.page(Config().tags())
 
 
 def tags_page() -> str:
@@ -220,7 +227,8 @@ def tags_page() -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [("md", field_table), ("json-schema", schema_text), ("tags", tags_page)]
+    ("kind", "text"),
+    [("md", field_table), ("json-schema", schema_text), ("tags", tags_page), ("export", export_page)],
 )
 def test_the_command_prints_them(kind: str, text: Any) -> None:
     done = CliRunner().invoke(cli, ["fields", "--format", kind])

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from streams.cli.options import Context, pass_context
+from streams.cli.trainer import missing_libraries
 from streams.config import Config
 from streams.local.demo_feed import Feeder
 from streams.local.demo_story import Story, prepare
@@ -29,6 +30,7 @@ _FRAME_S = 0.125
 _LINE_S = 3.0  # between two lines where there is no terminal
 _READY_S = 60.0
 _PARTITIONS = 4
+_TRAIN_S = 10.0  # from one look at everybody to the next
 
 
 @click.command()
@@ -79,7 +81,7 @@ def _settings(config: Config) -> dict[str, Any]:
     values = {name: getattr(config, name) for name in names}
     mine = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values.items()}
     return {**mine, "clock": "event", "partitions": _PARTITIONS, "commit_interval_s": 0.3,
-            "relay_durable": False, "log_level": "warning"}  # fmt: skip
+            "relay_durable": False, "log_level": "warning", "trainer_interval_s": _TRAIN_S}  # fmt: skip
 
 
 @contextmanager
@@ -116,6 +118,8 @@ def _run(
         parts.callback(stack.stop)  # before it starts: Ctrl-C while it does must not leave half of it running
         stack.start()
         stack.start_worker()
+        if not missing_libraries():  # else the edges of the settings count
+            stack.start_trainer()
         if status is not None:
             status.update("Reading the events, while the worker starts ...")
         story = load()
@@ -229,7 +233,7 @@ class _Show:
     def _alive(self) -> None:
         """Raises where a part has died, with its last words: its log goes with the folder."""
         servers = [getattr(part, "process", None) for part in (self._stack.broker, self._stack.store)]
-        for part in [*servers, *self._stack.workers]:
+        for part in [*servers, *self._stack.workers, *self._stack.trainers]:
             if isinstance(part, LocalProcess) and not part.running:
                 words = part.log.read_text(errors="replace").strip().splitlines()[-5:]
                 raise LocalProcessError("\n".join([f"{part.name} ended with {part.returncode}", *words]))

@@ -50,10 +50,11 @@ def _broker(config: Config) -> list[checks.Finding]:
     except Unavailable as error:
         return [checks.Finding("broker", True, str(error))]
     out = []
-    missing = [spec.name for spec in TOPICS if spec.name not in described]
-    if missing:
-        text = f"topics {', '.join(missing)} do not exist; run 'profilestream topics create'"
-        out.append(checks.Finding("topics", True, text))
+    for needed in (True, False):
+        missing = [spec.name for spec in TOPICS if spec.needed == needed and spec.name not in described]
+        if missing:
+            text = f"topics {', '.join(missing)} do not exist; run 'profilestream topics create'"
+            out.append(checks.Finding("topics", needed, text))
     counts = {described[name] for name in INPUT_TOPICS if name in described}
     if len(counts) > 1:
         text = f"the input topics have different partition counts {sorted(counts)}; one customer may be split"

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import click
 
+from streams.cli.alerts import alerts
 from streams.cli.bench import bench
+from streams.cli.contract import contract
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
+from streams.cli.export import export
+from streams.cli.feedback import feedback
 from streams.cli.fields import fields
 from streams.cli.lag import lag
 from streams.cli.options import Context
-from streams.cli.read import explain, export, get, tail
+from streams.cli.read import explain, get, tail
 from streams.cli.replay import replay
+from streams.cli.stats import stats
 from streams.cli.tags import members, tags
 from streams.cli.topics import topics
 from streams.cli.trainer import trainer
@@ -34,6 +39,6 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (demo, worker, trainer, replay, get, explain, tags, members, tail, lag, export, verify, fields,
-                topics, doctor, bench):  # fmt: skip
+for command in (demo, worker, trainer, alerts, feedback, replay, get, explain, tags, members, stats,
+                tail, lag, export, verify, fields, contract, topics, doctor, bench):  # fmt: skip
     cli.add_command(command)

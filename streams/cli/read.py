@@ -1,11 +1,8 @@
-"""`profilestream get`, `explain`, `export` and `tail`: what readers of the product would read."""
+"""`profilestream get`, `explain` and `tail`: what readers of the product would read."""
 
-import csv
 import io
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +18,7 @@ from streams import catalogues, exporter, keys
 from streams.cli import why
 from streams.cli.options import Context, pass_context
 from streams.cli.person import person
-from streams.config import Config, instant_ms
+from streams.config import Config
 from streams.screen import plain
 from streams.store.contract import Unavailable
 from streams.topics import TAG_CHANGES
@@ -108,56 +105,6 @@ def _show_what_it_can() -> None:
     """On an output without Unicode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-
-
-@click.command()
-@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
-@click.option("--as-of", help="Evaluate everyone at this instant (ISO-8601) instead of now.")
-@pass_context
-def export(context: Context, out: Path, kind: str, as_of: str | None) -> None:
-    """Write every profile to OUT, one a line, sorted by customer."""
-    config = context.config()
-    now_ms = int(time.time() * 1000)
-    client = exporter.connect(config.redis_url, config.buckets)
-    at_ms = instant_ms(as_of) if as_of else now_ms
-    ids = exporter.customer_ids(client)
-    found = exporter.documents(
-        client, ids, config.buckets, catalogues.rules_in_force(client, config), at_ms, now_ms
-    )
-    count = (write_jsonl if kind == "jsonl" else write_csv)(out, (doc for _, doc in found))
-    click.echo(f"{count} profiles written to {out}")
-
-
-def write_jsonl(out: Path, documents: Iterator[dict[str, Any]]) -> int:
-    """One document a line; returns how many."""
-    count = 0
-    with out.open("wb") as file:
-        for doc in documents:
-            file.write(orjson.dumps(doc, option=orjson.OPT_APPEND_NEWLINE))
-            count += 1
-    return count
-
-
-def write_csv(out: Path, documents: Iterator[dict[str, Any]]) -> int:
-    """One row a profile, nested names joined by dots; columns are those that occur."""
-    rows = [_flat(doc) for doc in documents]
-    columns = sorted({name for row in rows for name in row})
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    return len(rows)
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name, inner in value.items():
-        if isinstance(inner, dict):
-            out.update(_flat(inner, f"{prefix}{name}."))
-        else:
-            out[prefix + name] = inner
-    return out
 
 
 @click.command()

@@ -14,7 +14,6 @@ import orjson
 from models.calendar import iso
 from streams import catalogues, exporter, keys
 from streams.cli.options import Context, pass_context
-from streams.cli.read import write_jsonl
 from streams.config import Config, instant_ms
 from streams.local import load
 from streams.local.process import LocalProcess, LocalProcessError
@@ -98,7 +97,7 @@ def _embedded(
             now_ms = int(time.time() * 1000)
             rules = catalogues.rules_in_force(client, stack.config)
             found = exporter.documents(client, ids, stack.config.buckets, rules, at_ms, now_ms)
-            write_jsonl(out, (doc for _, doc in found))
+            exporter.write_jsonl(out, (doc for _, doc in found))
         dead = exporter.dead_letters(stack.config.brokers)
         return {
             "events": sum(ends.values()),

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 import xxhash
+from good_events import FLOATS, GOOD, HEAD, JSON, TS_MS
 from hostile import KINDS, hostile
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -16,35 +17,6 @@ from models.money import minor
 from models.rejection import explain
 
 DAY_1, DAY_N = datetime(1990, 1, 3), datetime(2200, 12, 29)  # noqa: DTZ001  the offset is drawn
-TS_MS = 1_709_642_096_789
-HEAD = {"event_id": "e-1", "customer_id": "c-1", "ts": TS_MS}
-GOOD: dict[str, dict[str, Any]] = {
-    "order": HEAD | {
-        "type": "order", "order_id": "o-1", "amount": 12.34, "currency": "EUR", "status": "paid",
-        "channel": "web", "payment": [{"method": "card", "amount": "12.34"}], "discount": "1.5",
-        "coupon_discount": 0, "paid": 12,
-        "items": [{"sku": "s", "category": "c", "qty": 0.5, "price": 2, "line_total": "1.00",
-                   "brand": "b", "colour": "red"}],
-    },
-    "click": HEAD | {
-        "type": "click", "action": "search", "sku": "s", "category": "c", "page": "/", "query": "咖啡",
-        "channel": "app", "campaign_id": "k", "dwell_ms": 5, "qty": 2, "price": "3.50",
-    },
-    "service": HEAD | {
-        "type": "service", "action": "refund", "ticket_id": "t", "score": 4, "scale": 5,
-        "refund_amount": 9.99, "order_id": "o-1", "text": "so so", "sentiment": -0.5,
-    },
-    "control": HEAD | {
-        "type": "control", "action": "attributes", "attributes": {"vip": True, "n": [1, {"a": None}]},
-        "consent": {"email": False},
-    },
-}  # fmt: skip
-FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | FLOATS | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
 
 
 def read(kind: str, *, latest_ms: int | None = None, currency: str = "USD", **changes: object) -> Event:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,16 @@ def replay(events: Iterable[Event], at: str, folder: Path) -> list[Event]:
     return profiles
 
 
+REMEMBER = {
+    name for name, said in tomllib.loads(SHIPPED)["tags"].items() if {"leave", "dwell", "ttl"} & said.keys()
+}
+
+
 def stripped(value: Any) -> Any:
-    """Without what depends on how and when the events came."""
+    """Without what depends on how and when the events came; some tags remember what they were."""
     if isinstance(value, dict):
-        return {k: stripped(v) for k, v in value.items() if k not in ("updated_at", "version", "since")}
+        path = ("updated_at", "version", "since", "cause", *REMEMBER)
+        return {k: stripped(v) for k, v in value.items() if k not in path}
     if isinstance(value, list):
         return [stripped(item) for item in value]
     return value

@@ -13,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,11 +29,19 @@ import redis.asyncio
 import yaml
 from click.testing import CliRunner
 from conftest import missing
+from deployed import Deployed
+from faults.alert_run import T0
 from parts import KAFKA_JARS, REDIS_SERVER, kafka_available, redis_server_available
 
+from models import changes
+from models.step import Change
 from streams import admin, keys
+from streams.alerts import settings as alert_settings
+from streams.alerts.consumer import ChurnAlerts
+from streams.books import Book, Moved
 from streams.cli import cli
 from streams.config import PREFIX, Config
+from streams.feedback import FeedbackCounter
 from streams.local.broker import EmbeddedBroker, broker_answers
 from streams.local.load import produce, rows
 from streams.local.ports import free_port
@@ -39,6 +49,7 @@ from streams.local.process import LocalProcess
 from streams.local.server import LocalServer, wheel_file
 from streams.local.stack import BROKER_SETTINGS
 from streams.local.synthetic import synthetic
+from streams.reader import ProfileReader
 from streams.settings import load
 from streams.store import checks
 from streams.topics import TOPICS
@@ -455,7 +466,7 @@ def rights(user: str) -> list[str]:
 
 def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
     assert rights("default") == ["off"]
-    for user in ("worker", "reader", "dashboard"):
+    for user in ("worker", "reader", "dashboard", "alerts", "reports"):
         words = rights(user)
         assert words[:3] == ["on", "resetpass", "resetkeys"]
         assert "-@all" in words
@@ -472,7 +483,7 @@ def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
             "acl",
             "script",
         }
-        if user != "worker":  # which judges everyone anew after a change of the catalogue
+        if user not in ("worker", "reports"):  # which judge everyone anew, and export everyone
             dangerous.add("scan")
         assert not dangerous & {word[1:].partition("|")[0] for word in words if word.startswith("+")}
     assert all(word.startswith(("%R~", "resetkeys")) for word in rights("reader") if "~" in word)
@@ -670,7 +681,8 @@ def test_readers_and_dashboards_read_and_nobody_does_more(tmp_path: Path, store_
             administrator.zadd("ps:due:{1}", {"c1": 1})
         with redis.Redis.from_url(store.url("reader")) as reader:
             assert reader.hget("ps:profile:{1}:c1", "doc") == b"{}"
-            refused(lambda: reader.zrange("ps:due:{1}", 0, -1))
+            refused(lambda: reader.hgetall("ps:swept"))
+            refused(lambda: reader.xrange("ps:outbox:{1}"))
             refused(lambda: reader.hset("ps:profile:{1}:c1", "doc", "x"))
         with redis.Redis.from_url(store.url("dashboard")) as dashboard:
             assert dashboard.zrange("ps:due:{1}", 0, -1) == [b"c1"]
@@ -681,10 +693,89 @@ def test_readers_and_dashboards_read_and_nobody_does_more(tmp_path: Path, store_
             refused(lambda: worker.hset("another:application", "x", "y"))
             refused(lambda: worker.eval("return 1", 0))
             refused(worker.flushall)
+        with redis.Redis.from_url(store.url("alerts")) as alerts:
+            refused(lambda: alerts.hget("ps:profile:{1}:c1", "doc"))
+            refused(lambda: alerts.hset("ps:meta", "buckets", "1"))
+        with redis.Redis.from_url(store.url("reports")) as reports:
+            assert reports.hget("ps:profile:{1}:c1", "doc") == b"{}"
+            refused(lambda: reports.hset("ps:profile:{1}:c1", "doc", "x"))
         with redis.Redis.from_url(store.url()) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
+
+
+@pytest.mark.store
+def test_alerts_and_reports_need_all_rights_of_their_users_and_no_others(
+    tmp_path: Path, store_binary: Path
+) -> None:
+    users = users_file(tmp_path, store_binary)
+    with ConfiguredStore(tmp_path / "store", store_binary, "--aclfile", str(users)) as store:
+        administrator = redis.Redis(port=store.port, username="admin", password="any", decode_responses=True)
+        for user, work in (("alerts", alert_and_count), ("reports", report)):
+            administrator.config_resetstat()
+            work(store.url(user), tmp_path)
+            assert administrator.acl_log() == []
+            used = {name.removeprefix("cmdstat_") for name in administrator.info("commandstats")}
+            granted = {word[1:] for word in rights(user) if word.startswith("+")}
+            if store_binary == REDIS_SERVER:
+                granted -= {"client|setinfo"}
+            assert granted - used == set()
+        administrator.close()
+
+
+def alert_and_count(url: str, _: Path) -> None:
+    """An alert that is raised, one that is read again, and feedback on it."""
+    change = Change(1, "churn_risk", 1, None, "high", [["f", 1]], T0, "orders/0", 1)
+    record = SimpleNamespace(offset=0, value=changes.render(change, "c", 1, "e", T0))
+    said = {"type": "feedback", "event_id": "f", "customer_id": "c", "ts": T0, "kind": "alert_outcome"}
+    said |= {"alert_id": "a", "outcome": "right"}
+    rules = {"name": "t", "rules": {"churn": {"tag": "churn_risk"}}}
+    with redis.Redis.from_url(url) as client:
+        client.hget(keys.META, "buckets")
+        Book(client, "alerts-t").open(0, 0)
+        Book(client, "feedback").open(0, 0)
+        one = ChurnAlerts(Config(), alert_settings.settings(rules, {}), client, lambda _: None)
+        one.handle(0, 0, [record])
+        one.close()
+        told = SimpleNamespace(offset=0, value=orjson.dumps(said))
+        FeedbackCounter(Config(), client, threading.Event()).handle(0, 0, [told])
+        with pytest.raises(Moved):
+            Book(client, "feedback").write(0, 0, 1, {}, {})
+
+
+def report(url: str, directory: Path) -> None:
+    """An export and the numbers."""
+    out = directory / "out.jsonl"
+    for line in (["export", str(out)], ["stats"]):
+        done = CliRunner().invoke(cli, ["--redis-url", url, *line])
+        assert done.exit_code == 0, done.output
 
 
 def refused(call: Callable[[], object]) -> None:
     with pytest.raises(redis.exceptions.NoPermissionError):
         call()
+
+
+@pytest.mark.store
+def test_the_reader_needs_all_rights_of_its_user_and_no_others(tmp_path: Path, store_binary: Path) -> None:
+    users = users_file(tmp_path, store_binary)
+    with ConfiguredStore(tmp_path / "store", store_binary, "--aclfile", str(users)) as store:
+        administrator = redis.Redis(port=store.port, username="admin", password="any", protocol=2)
+        deployed = Deployed(f"redis://admin:any@127.0.0.1:{store.port}/0")
+        deployed.put("c1")
+        administrator.config_resetstat()
+        with ProfileReader(store.url("reader"), cache=10) as reader:
+            wait_for(lambda: reader._mirror is not None and reader._mirror.listening, 5)
+            assert reader.get("c1").known
+            assert reader.has_tag("c1", "quiet").value is False
+            assert reader.members("vip").value.customer_ids == ["c1"]
+            assert reader.lag().known
+        with redis.Redis.from_url(store.url("reader")) as client:
+            assert client.hmget("ps:profile:{1}:c1", ["doc"]) == [None]  # reading by hand
+        used = {name.removeprefix("cmdstat_") for name in administrator.info("commandstats")}
+        assert [entry["object"] for entry in administrator.acl_log() if entry["reason"] == "key"] == []
+        for client in (administrator, deployed.client):
+            client.close()
+    granted = {word[1:] for word in rights("reader") if word.startswith("+")}
+    if store_binary == REDIS_SERVER:
+        granted -= {"client|setinfo"}
+    assert granted - used == set()

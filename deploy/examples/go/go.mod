@@ -1,0 +1,3 @@
+module profilestream.example/read
+
+go 1.21

@@ -1,0 +1,38 @@
+"""`profilestream alerts`: churn alerts out of tag changes."""
+
+import os
+from pathlib import Path
+
+import click
+
+from streams import exporter
+from streams.cli.options import Context, pass_context
+from streams.cli.parts import until_stopped
+
+
+@click.command()
+@click.option(
+    "--rules",
+    "path",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Whom to alert about, where to, how often: see deploy/examples/alerts.toml.",
+)
+@click.option("--check", is_flag=True, help="Only say whether the rules file can be used.")
+@pass_context
+def alerts(context: Context, path: Path, check: bool) -> None:
+    """Raise alerts when customers take on a tag's value, and take them back when they leave it.
+
+    Each is delivered at least once, a repeat under the same id; what a sink does not take in the end goes to
+    topic `alerts-dead`. SIGTERM stops it in an orderly way, SIGKILL loses nothing.
+    """
+    from streams.alerts import settings
+    from streams.alerts.consumer import ChurnAlerts
+
+    found = settings.load(path, os.environ)
+    if check:
+        click.echo(f"{path.name}: {len(found.rules.by_id)} rules, {len(found.sinks)} sinks, can be used")
+        return
+    config = context.config()
+    client = exporter.connect(config.redis_url)
+    ChurnAlerts(config, found, client, stop=until_stopped(config)).run()

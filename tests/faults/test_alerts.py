@@ -1,0 +1,112 @@
+"""kill -9 of the consumer while the webhook fails: all alerts arrive, under one id, and end right."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from conftest import missing
+from faults import alert_run
+from faults.alert_run import Desk
+from parts import ApacheKafka, kafka_available
+
+from streams import admin, exporter, keys
+from streams.local.broker import EmbeddedBroker
+from streams.local.stack import LocalStack
+from streams.topics import TAG_CHANGES
+
+KILLS = int(os.environ.get("ALERT_KILLS", "8"))
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize(("kind", "tries"), [("embedded", 12), ("kafka", 12), ("embedded", 2)])
+def test_alerts_survive_kills_and_a_failing_webhook(tmp_path: Path, seed: int, kind: str, tries: int) -> None:
+    if kind == "kafka" and not kafka_available():
+        missing("Apache Kafka")
+    broker = EmbeddedBroker(tmp_path / "broker") if kind == "embedded" else ApacheKafka(tmp_path / "broker")
+    rng = random.Random(seed)
+    settings = {"partitions": 4, "log_level": "warning", "session_timeout_s": 6, "heartbeat_s": 1}
+    settings |= {"instance_id": "alerts-1"} if kind == "kafka" else {"producer_idempotent": False}
+    values = list(alert_run.history(rng, 120, 12 + KILLS))
+    wanted = alert_run.expected(values, "test")
+    # The embedded broker's group join takes longer than the whole test: there one process reads everything.
+    group = "alerts-test" if kind == "kafka" else ""
+    with LocalStack(tmp_path, settings, broker=broker) as stack, Desk(rng, 0.3) as desk:
+        process = alert_run.consumer(tmp_path, stack.settings, desk, "test", group, tries)
+        with process:
+            step = -(-len(values) // KILLS)
+            for n in range(KILLS):
+                alert_run.produce(stack.config.brokers, values[n * step : (n + 1) * step])
+                before = len(desk.got)
+                deadline = time.monotonic() + 30
+                while len(desk.got) <= before + rng.randrange(30) and time.monotonic() < deadline:
+                    time.sleep(rng.uniform(0.01, 0.1))
+                process.kill()
+                process.start()
+            wait_read(stack, len(values), "alerts-test")
+        letters = alert_run.dead(stack.config.brokers)
+    print(
+        f"{kind}: {KILLS} kills, {len(values)} changes, {len(wanted)} alerts, "
+        f"{sum(map(len, wanted.values()))} messages, {len(desk.got)} arrivals, "
+        f"{alert_run.repeats(desk)} repeats, {desk.refused} refused, {len(letters)} dead letters"
+    )
+    assert process.returncode == 0, process.log.read_text()[-2000:]  # SIGTERM ends it in order
+    assert desk.forged == 0
+    assert (letters == []) == (tries > 2)
+    assert desk.refused > len(wanted) // 5
+    assert alert_run.repeats(desk) > 0
+    assert alert_run.unlike(desk, letters, wanted) == []
+    assert any(len(said) > 1 for said in wanted.values())
+
+
+def test_consumers_that_share_the_work_die_sleep_and_wake_up_as_zombies(tmp_path: Path, seed: int) -> None:
+    if not kafka_available():
+        missing("Apache Kafka")
+    rng = random.Random(seed)
+    values = list(alert_run.history(rng, 120, 20))
+    wanted = alert_run.expected(values, "test")
+    settings = {"partitions": 4, "log_level": "warning", "session_timeout_s": 6, "heartbeat_s": 1}
+    broker = ApacheKafka(tmp_path / "broker")
+    with LocalStack(tmp_path, settings, broker=broker) as stack, Desk(rng, 0.3) as desk:
+        first, second = (
+            alert_run.consumer(tmp_path / name, stack.settings, desk, "test", "alerts-test") for name in "ab"
+        )
+        with first, second:
+            third = len(values) // 3
+            alert_run.produce(stack.config.brokers, values[:third])
+            wait_for_arrivals(desk, 50)
+            first.signal(signal.SIGSTOP)  # in the middle of something, until its partitions have moved
+            alert_run.produce(stack.config.brokers, values[third : 2 * third])
+            time.sleep(6 + rng.uniform(1, 3))
+            first.signal(signal.SIGCONT)
+            alert_run.produce(stack.config.brokers, values[2 * third :])
+            wait_for_arrivals(desk, len(desk.got) + 20)
+            second.kill()
+            wait_read(stack, len(values), "alerts-test")
+        letters = alert_run.dead(stack.config.brokers)
+    assert first.returncode == 0, first.log.read_text()[-2000:]
+    print(f"{len(values)} changes, {len(wanted)} alerts, {alert_run.repeats(desk)} repeats")
+    # A zombie may finish what it was sending, so the last word need not be the latest: compare by content.
+    assert [line for line in alert_run.unlike(desk, letters, wanted) if "in the order" not in line] == []
+
+
+def wait_for_arrivals(desk: Desk, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(desk.got) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_read(stack: LocalStack, count: int, name: str) -> None:
+    """Until the books say that so many changes are behind them."""
+    client = exporter.connect(stack.config.redis_url)
+    parts = admin.partition_counts(stack.config)[TAG_CHANGES]
+    deadline = time.monotonic() + 120
+    while True:
+        stood = [int(client.hget(keys.book(name, p), "next") or 0) for p in range(parts)]
+        if sum(stood) == count:
+            return
+        assert time.monotonic() < deadline, stood
+        time.sleep(0.05)

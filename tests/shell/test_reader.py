@@ -1,0 +1,333 @@
+"""What readers see of what the store wrote: Valkey, Redis 7.0 and a cluster, blocking and with asyncio."""
+
+import ast
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import redis
+from deployed import BUCKETS, QUICK, READERS, Deployed, Waited, document
+from redis.cluster import RedisCluster
+
+from models.reference_typed import typed_text
+from streams import keys
+from streams.local.store import EmbeddedStore
+from streams.reader import Absent, Known, NotKnown, Page, ProfileReader, Settings, Unknown, key_of, options
+from streams.reader import core as reader_core
+from streams.reader import deployment as reader_deployment
+from streams.store import checks
+from streams.store.contract import Write
+from streams.store.redis_store import RedisStore
+
+PACKAGE = Path(reader_core.__file__).parent
+
+
+@pytest.fixture
+def deployed(store_server: EmbeddedStore) -> Iterator[Deployed]:
+    found = Deployed(store_server.url)
+    yield found
+    found.client.close()
+
+
+@pytest.fixture(params=READERS)
+def reader(request: pytest.FixtureRequest, store_server: EmbeddedStore, deployed: Deployed) -> Iterator[Any]:
+    found = READERS[request.param](store_server.url, QUICK)
+    yield found
+    found.close()
+
+
+# -- without a store ---------------------------------------------------------------------------------------
+
+
+def test_it_imports_nothing_of_the_application_nor_anything_but_redis_and_orjson() -> None:
+    allowed = {"redis", "orjson", "kafka", *sys.stdlib_module_names}
+    for path in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
+            if isinstance(node, ast.ImportFrom):  # a dot is the package itself, two would leave it
+                assert node.level == 1 or (node.level == 0 and node.module.split(".")[0] in allowed), path
+
+
+def test_it_knows_the_keys_and_the_layout_of_the_store() -> None:
+    for cid in ("c-1", "客户", "a{b}c", "ü" * 128):
+        assert key_of(cid, 12) == keys.profile(keys.bucket(cid, 12), cid)
+    known = reader_deployment
+    assert (known.META, known.CLOCK, known.WATERMARKS) == (keys.META, keys.CLOCK, keys.WATERMARKS)
+    assert known.CATALOGUE == keys.CATALOGUE
+    assert checks.LAYOUT.encode() == known.LAYOUT
+    assert known.pulse_commands(8)[-1][1] == keys.due(7)
+
+
+def test_the_types_of_the_document_are_those_of_the_schema() -> None:
+    assert (PACKAGE / "documents.py").read_text("utf-8") == typed_text()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Known(False, None, 0.0), Known(True, None, 0.0), Absent(0.0), Unknown("stale")],  # type: ignore[arg-type]
+)
+def test_no_answer_can_be_taken_for_true_or_false(answer: Any) -> None:
+    for use in (
+        bool,
+        lambda it: not it,
+        lambda it: it and 1,
+        lambda it: 1 if it else 2,
+        lambda it: all([it]),
+    ):
+        with pytest.raises(TypeError, match="neither true nor false"):
+            use(answer)
+    assert answer not in (True, False, None)
+
+
+def test_a_value_that_is_not_known_is_an_error_unless_the_caller_names_another() -> None:
+    for answer in (Absent(1.0), Unknown("unreachable", "TimeoutError")):
+        with pytest.raises(NotKnown):
+            _ = answer.value
+        assert answer.value_or(7) == 7
+    assert Known([], None, None).value_or(7) == []  # type: ignore[arg-type]
+    assert [kind.known for kind in (Known, Absent, Unknown)] == [True, False, None]
+
+
+def test_a_cache_wants_a_single_server() -> None:
+    for more in ({"cluster": True}, {"source": redis.Redis()}):
+        with pytest.raises(ValueError, match="a cache needs"):
+            ProfileReader(**more, cache=10)
+
+
+# -- on a store --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.store
+def test_it_reads_what_the_store_wrote(reader: Any, store_server: EmbeddedStore, deployed: Deployed) -> None:
+    ids = ["c-1", "客户", "a{b}c", 'q"uote\\', "ü" * 128]
+
+    async def write() -> None:
+        store = RedisStore(store_server.url, BUCKETS)
+        await store._client.flushall()
+        await store.adopt()
+        found = {cid: orjson.dumps(document(cid, version=n)) for n, cid in enumerate(ids)}
+        none = b"", b"t", b"s"
+        await store.commit([Write(cid, *none, doc, 0, (), [("vip", True)]) for cid, doc in found.items()])
+        await store.report_clock({"orders/0": (True, int(time.time() * 1000))})
+        await store.watermark(3, {"orders/0": 42})
+        assert await store.apply("[tags.vip]\nmembers = true", 0, 0, []) == 1
+        await store.close()
+
+    asyncio.run(write())
+    answers = reader.get_many([*ids, "nobody", "c-1"])
+    assert list(answers) == [*ids, "nobody"]
+    assert [answers[cid].value.version for cid in ids] == [0, 1, 2, 3, 4]
+    assert all(answers[cid].value.doc == document(cid, version=n) for n, cid in enumerate(ids))
+    assert answers["nobody"].known is False
+    one = reader.get("客户")
+    assert (one.as_of.isoformat(), one.value.customer_id) == ("2026-11-21T01:14:05+00:00", "客户")
+    assert 0 <= one.age_s < 5
+    assert sorted(reader.members("vip").value.customer_ids) == sorted(ids)
+    (lag,) = reader.lag().value.values()
+    assert (lag.caught_up, lag.offset) == (True, 42)
+    assert 0 <= lag.behind_s < 5
+    reader.check()
+
+
+@pytest.mark.store
+def test_tags_are_held_with_their_value_or_not_at_all(reader: Any, deployed: Deployed) -> None:
+    deployed.put("c-1")
+    assert reader.tags("c-1").value == document("c-1")["tags"]
+    for held in (("vip",), ("vip", True), ("stage",), ("stage", "new")):
+        assert reader.has_tag("c-1", *held).value is True
+    for not_held in (("stage", "old"), ("vip", "new"), ("quiet",)):
+        assert reader.has_tag("c-1", *not_held).value is False
+    assert reader.has_tag("c-1", "vipp").reason == "no_such_tag"
+    assert isinstance(reader.has_tag("nobody", "vip"), Absent)
+    assert isinstance(reader.tags("nobody"), Absent)
+
+
+@pytest.mark.store
+def test_members_come_in_pages_all_of_them(reader: Any, deployed: Deployed) -> None:
+    everybody = {f"c-{n}" for n in range(1_500)}
+    pipe = deployed.client.pipeline(transaction=False)
+    for cid in everybody:
+        pipe.sadd(keys.members(keys.bucket(cid, BUCKETS), "vip"), cid)
+    pipe.sadd(keys.members(3, "stage=new"), "c-1")
+    pipe.execute()
+    found, cursor, pages = set[str](), "", 0
+    while cursor is not None:
+        page: Page = reader.members("vip", cursor=cursor, count=100).value
+        found |= set(page.customer_ids)
+        cursor, pages = page.cursor, pages + 1  # type: ignore[assignment]
+    assert found == everybody
+    assert 5 < pages <= 64
+    assert reader.members("stage", "new").value == Page(["c-1"], None)
+    for wrong in (("quiet",), ("vipp",), ("stage",), ("vip", "new")):
+        assert reader.members(*wrong).reason == "no_such_set"
+
+
+@pytest.mark.store
+def test_what_is_read_is_as_current_as_the_slowest_partition_and_the_oldest_timer(
+    reader: Any, deployed: Deployed
+) -> None:
+    deployed.put("c-1")
+    deployed.tick(ago_s=20)
+    assert 20 <= reader.get("c-1").age_s < 22
+    deployed.client.zadd(keys.due(3), {"c-9": (time.time() - 40) * 1000, "c-8": (time.time() + 40) * 1000})
+    time.sleep(QUICK.pulse_s)
+    assert 40 <= reader.get("c-1").age_s < 42
+
+
+@pytest.mark.store
+def test_without_a_limit_of_age_anything_that_is_stored_is_known(
+    store_server: EmbeddedStore, deployed: Deployed
+) -> None:
+    deployed.put("c-1")
+    with ProfileReader(store_server.url, Settings(max_age_s=None)) as reader:
+        deployed.client.delete(keys.CLOCK)
+        answer = reader.get("c-1")
+        assert (answer.known, answer.age_s) == (True, None)
+        assert reader.get("nobody") == Absent(None)
+
+
+@pytest.mark.store
+def test_a_read_is_one_round_trip_and_one_more_where_somebody_is_absent(
+    store_server: EmbeddedStore, deployed: Deployed
+) -> None:
+    for n in range(100):
+        deployed.put(f"c-{n}")
+    with ProfileReader(store_server.url, Settings(pulse_s=60)) as reader:
+        reader.check()
+        sent: list[int] = []
+        send = reader._send
+        reader._send = lambda commands: [sent.append(len(commands)), send(commands)][1]  # type: ignore[method-assign, func-returns-value]
+        reader.get("c-1")
+        reader.get_many(f"c-{n}" for n in range(100))
+        assert sent == [1, 100]
+        reader.get_many(["c-1", "nobody"])
+        assert sent == [1, 100, 2, 1]
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("kind", READERS)
+def test_a_client_of_ones_own_is_used_and_left_open(
+    store_server: EmbeddedStore, deployed: Deployed, kind: str
+) -> None:
+    deployed.put("c-1")
+    make = redis.asyncio.Redis if kind == "asyncio" else redis.Redis
+    client: Any = make.from_url(store_server.url, **options(asyncio=kind == "asyncio"))
+    reader = READERS[kind](client)
+    assert reader.get("c-1").known
+    assert reader._reader._is_own is False if kind == "asyncio" else reader._is_own is False
+    if kind == "blocking":
+        reader.close()
+        assert client.ping()
+        client.close()
+    else:
+        reader._runner.run(client.aclose())
+        reader.close()
+
+
+# -- the cache ---------------------------------------------------------------------------------------------
+
+
+def wait_for(condition: Any, timeout_s: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture(params=READERS)
+def cached(request: pytest.FixtureRequest, store_server: EmbeddedStore, deployed: Deployed) -> Iterator[Any]:
+    found = READERS[request.param](store_server.url, Settings(pulse_s=60), cache=100)
+    wait_for(lambda: mirror(found).listening)
+    yield found
+    found.close()
+
+
+def mirror(reader: Any) -> Any:
+    return (reader._reader if isinstance(reader, Waited) else reader)._mirror
+
+
+@pytest.mark.store
+def test_what_is_remembered_is_not_asked_again_until_it_changes(cached: Any, deployed: Deployed) -> None:
+    deployed.put("c-1")
+    time.sleep(0.1)  # the news of that has come
+    assert cached.get("c-1").value.version == 1
+    before = deployed.client.info("commandstats")["cmdstat_hget"]["calls"]
+    assert cached.get_many(["c-1"])["c-1"].value.version == 1
+    assert deployed.client.info("commandstats")["cmdstat_hget"]["calls"] == before
+    deployed.put("c-1", orjson.dumps(document("c-1", version=2)))
+    wait_for(lambda: cached.get("c-1").value.version == 2)
+    deployed.client.delete(key_of("c-1", BUCKETS))
+    wait_for(lambda: cached.get("c-1").known is False)
+
+
+@pytest.mark.store
+def test_a_reply_that_a_change_overtook_is_not_remembered(cached: Any, deployed: Deployed) -> None:
+    deployed.put("c-1")
+    time.sleep(0.1)
+    kept, key = mirror(cached), key_of("c-1", BUCKETS)
+    (ticket,) = kept.tickets([key])
+    deployed.put("c-1", orjson.dumps(document("c-1", version=2)))
+    wait_for(lambda: key.encode() not in kept._kept)
+    kept.put([ticket], [b"old"])
+    assert kept.known({"c-1": key}) == {}
+
+
+@pytest.mark.store
+def test_nothing_is_remembered_beyond_the_limit_nor_of_whom_there_is_none(
+    cached: Any, deployed: Deployed
+) -> None:
+    for n in range(150):
+        deployed.put(f"c-{n}")
+    time.sleep(0.1)
+    assert all(answer.known for answer in cached.get_many(f"c-{n}" for n in range(150)).values())
+    assert len(mirror(cached)._kept) == 100
+    assert cached.get("nobody").known is False
+    assert key_of("nobody", BUCKETS).encode() not in mirror(cached)._kept
+
+
+@pytest.mark.store
+def test_a_cache_that_does_not_hear_the_server_is_not_believed(tmp_path: Path) -> None:
+    with EmbeddedStore(tmp_path) as store:
+        deployed = Deployed(store.url)
+        deployed.put("c-1")
+        with ProfileReader(store.url, Settings(max_age_s=60, pulse_s=60), cache=10) as reader:
+            wait_for(lambda: mirror(reader).listening)
+            assert reader.get("c-1").known
+            assert mirror(reader)._kept
+            store.kill()
+            wait_for(lambda: not mirror(reader)._kept)
+            assert reader.get("c-1").reason == "unreachable"
+            store.start()
+            wait_for(lambda: mirror(reader).listening)
+            deployed.tick()
+            wait_for(lambda: reader.get("c-1").known)
+        deployed.client.close()
+
+
+# -- other servers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.store
+@pytest.mark.parametrize("kind", READERS)
+def test_it_reads_a_cluster(tmp_path: Path, kind: str) -> None:
+    """One node with all the slots: commands are routed by key, and no two need one slot."""
+    with EmbeddedStore(tmp_path, extra={"cluster-enabled": "yes"}) as store:
+        with redis.Redis.from_url(store.url) as node:
+            node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            wait_for(lambda: b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO", NEVER_DECODE=[]))
+            with RedisCluster.from_url(store.url) as client:
+                for cid in ("c-1", "c-2", "c-3"):
+                    client.hset(key_of(cid, BUCKETS), "doc", orjson.dumps(document(cid)))
+                client.hset(keys.META, mapping={"buckets": BUCKETS, "layout": "1", "epoch": "e"})
+                client.hset(keys.CLOCK, mapping={"orders/0": f"1:{int(time.time() * 1000)}"})
+        reader = READERS[kind](store.url, cluster=True)
+        assert [answer.known for answer in reader.get_many(["c-1", "c-2", "c-3", "no"]).values()] == [
+            True, True, True, False]  # fmt: skip
+        assert reader.get("c-1").value.version == 1
+        reader.close()
