@@ -30,6 +30,7 @@ _FRAME_S = 0.125
 _LINE_S = 3.0  # between two lines where there is no terminal
 _READY_S = 60.0
 _PARTITIONS = 4
+_CROWD = 100  # customers, below which the trainer makes nothing of them
 _TRAIN_S = 10.0  # from one look at everybody to the next
 
 
@@ -70,14 +71,7 @@ def demo(
 
 def _settings(config: Config) -> dict[str, Any]:
     """Definitions come from the user's configuration, everything else is made for a minute."""
-    names = (
-        "zone",
-        "currency",
-        "recency_edges_days",
-        "frequency_edges",
-        "monetary_edges_minor",
-        "catalogue",
-    )
+    names = ["zone", "currency", "recency_edges_days", "frequency_edges", "monetary_edges_minor", "catalogue"]
     values = {name: getattr(config, name) for name in names}
     mine = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values.items()}
     return {**mine, "clock": "event", "partitions": _PARTITIONS, "commit_interval_s": 0.3,
@@ -171,9 +165,19 @@ class _Show:
                 sent_s = time.monotonic()
                 while not await self._watch.settled():
                     await self._step(draw, reading)
-                return time.monotonic() - sent_s
+                settle_s = time.monotonic() - sent_s
+                await self._last_look(draw, reading)
+                return settle_s
         finally:
             await _ended(feeding)
+
+    async def _last_look(self, draw: Callable[[], None], reading: "asyncio.Task[None]") -> None:
+        """Let the trainer see the end of the story, where there are enough customers for one."""
+        deadline_s = time.monotonic() + 2 * _TRAIN_S
+        if not self._stack.trainers or self._watch.profiles < _CROWD:
+            return
+        while time.monotonic() < deadline_s and not (self._watch.trained() and await self._watch.settled()):
+            await self._step(draw, reading)
 
     async def _step(self, draw: Callable[[], None], reading: "asyncio.Task[None]") -> None:
         started_s = time.monotonic()

@@ -20,8 +20,7 @@ def outlook(doc: Part, times: Times, currency: str) -> list[tuple[str, list[str 
     """
     return [
         ("churn", _churn(doc.part("churn"), times)),
-        ("a year", _value(doc.part("value"), currency)),
-        ("like", _cluster(doc.part("cluster"), times)),
+        ("in a year", [*_value(doc.part("value"), currency), *_cluster(doc.part("cluster"), times)]),
     ]
 
 
@@ -41,7 +40,7 @@ def _value(value: Part, currency: str) -> list[str | Text]:
     orders, minor = value.number("expected_orders_365d"), value.number("clv_365d_minor")
     if orders is None:
         return []
-    out: list[str | Text] = [f"{orders:.1f} orders to be expected"]
+    out: list[str | Text] = [f"{orders:.1f} orders expected"]
     if minor is not None:
         out.append(f"worth {money(minor, currency)}")
     return out
@@ -51,5 +50,4 @@ def _cluster(cluster: Part, times: Times) -> list[str | Text]:
     name, day = cluster.text("name"), times.day(cluster.text("since"))
     if not name:
         return []
-    out: list[str | Text] = [Text(plain(named(name)), "bold"), f"since {day}" if day else ""]
-    return [*out, "moved by a new model" if cluster.text("cause") == "model" else ""]
+    return [Text.assemble("like ", (plain(named(name), 24), "bold"), f" since {day}" if day else "")]
