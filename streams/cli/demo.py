@@ -75,7 +75,7 @@ def _settings(config: Config) -> dict[str, Any]:
     values = {name: getattr(config, name) for name in names}
     mine = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values.items()}
     return {**mine, "clock": "event", "partitions": _PARTITIONS, "commit_interval_s": 0.3,
-            "relay_durable": False, "log_level": "warning", "trainer_interval_s": _TRAIN_S}  # fmt: skip
+            "relay_durable": False, "log_level": "warning", "trainer_interval_s": _TRAIN_S, "clusters": 3}  # fmt: skip
 
 
 @contextmanager
