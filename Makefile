@@ -31,7 +31,7 @@ check: $(STAMP)  ## Lint, types, import contract, fast tests: under a minute
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q -m "not slow and not broker and not store" --doctest-modules --ignore=tests/bench models streams/keys.py tests
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not broker and not store" --doctest-modules --ignore=tests/bench models streams/keys.py tests
 
 test: $(STAMP) $(KAFKA)/.complete check  ## Everything, real Apache Kafka and Redis included
 	$(BIN)/python -m pytest -m "slow or broker or store" tests
