@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,27 @@ def test_a_webhook_is_posted_signed_and_refusals_say_whether_to_try_again() -> N
     with pytest.raises(Failed, match="no answer") as away:
         sink.send(ALERT)
     assert away.value.retry
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [("7", 7.0), ("86400", 60.0), ("", 0.0), ("soon", 0.0)])
+def test_a_receiver_may_ask_for_a_pause_within_reason(asked: str, wanted: float) -> None:
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(429)
+            self.send_header("retry-after", asked)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """In silence."""
+
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(Failed, match="status 429") as found:
+            webhook(f"http://127.0.0.1:{server.server_port}/").send(ALERT)
+        thread.join()
+    assert (found.value.retry, found.value.after_s) == (True, wanted)
 
 
 class Flaky:
