@@ -62,6 +62,7 @@ def test_the_shipped_example_can_be_used() -> None:
         ({"sink": {"kind": "mail"}}, "jsonl or webhook"),
         ({"sink": {"url": "ftp://x"}}, "http or https"),
         ({"sink": {"secret_env": "NOT_SET"}}, "variable NOT_SET, which is not set"),
+        ({"sink": {"headers_env": {"authorization": "NO_TOKEN"}}}, "variable NO_TOKEN, which is not set"),
         ({"sink": {"body": {"text": "{custmer}"}}}, "'{custmer}' is nothing"),
         ({"sink": {"tries": 0}}, "1 to 20"),
         ({"sink": {"timeout_s": 0}}, "seconds above 0"),
@@ -77,6 +78,13 @@ def test_a_short_secret_is_refused_without_being_shown() -> None:
     with pytest.raises(ConfigError, match="at least 16 bytes") as found:
         settings.settings(table(sink={"secret_env": "S"}), {"S": "hunter2"})
     assert "hunter2" not in str(found.value)
+
+
+def test_headers_may_come_from_the_environment() -> None:
+    more = {"headers": {"x-team": "a"}, "headers_env": {"authorization": "TOKEN"}}
+    desk = settings.settings(table(sink=more), {"TOKEN": "Bearer t"}).sinks["desk"]
+    assert isinstance(desk, settings.Webhook)
+    assert desk.headers == {"x-team": "a", "authorization": "Bearer t"}
 
 
 def test_bodies_are_data_until_the_end() -> None:
