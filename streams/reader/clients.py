@@ -27,18 +27,7 @@ LOCAL = "redis://127.0.0.1:6379/0"
 
 
 class _Reader:
-    """What both readers are made of.
-
-    Args:
-        source: redis:// or rediss:// URL with user and password where there are some, or a redis-py client of
-            one's own, for Sentinel say. Give such a client `options()`, or its own time-outs and retries are
-            added to ours.
-        settings: patience and strictness, see `Settings`.
-        cluster: the URL is of a node of a Redis Cluster.
-        cache: so many profiles are remembered until the server says that they changed; 0 = none.
-        tracking: blocking redis-py client with `protocol=3` through which the cache hears of changes; None =
-            one is made of the URL. There is no cache on a cluster.
-    """
+    """What both readers are made of."""
 
     def __init__(
         self,
@@ -85,11 +74,24 @@ def options(timeout_s: float = _DEFAULT.timeout_s, *, asyncio: bool = False) -> 
 
 
 class ProfileReader(_Reader):
-    """Reads profiles, blocking; safe to share between threads. For the arguments see `_Reader`.
+    """Reads profiles, blocking; safe to share between threads.
 
     >>> with ProfileReader("redis://127.0.0.1:1/0") as reader:
     ...     reader.get("c-1")
     Unknown(reason='unreachable', detail='ConnectionError', age_s=None, as_of=None)
+
+    Args:
+        source: redis:// or rediss:// URL with user and password where there are some, or a redis-py client of
+            one's own, for Sentinel say. Give such a client `options()`, or its own time-outs and retries are
+            added to ours.
+        settings: patience and strictness, see `Settings`.
+        cluster: the URL is of a node of a Redis Cluster.
+        cache: so many profiles are remembered until the server says that they changed; 0 = none.
+        tracking: blocking redis-py client with `protocol=3` through which the cache hears of changes; None =
+            one is made of the URL. There is no cache on a cluster.
+
+    Raises:
+        ValueError: a cache is wanted where there can be none.
     """
 
     @staticmethod
@@ -189,7 +191,7 @@ class ProfileReader(_Reader):
 
 
 class AsyncProfileReader(_Reader):
-    """`ProfileReader` for asyncio; one event loop."""
+    """`ProfileReader` for asyncio, with the same arguments; for one event loop."""
 
     @staticmethod
     def _made(url: str, timeout_s: float, cluster: bool) -> Any:

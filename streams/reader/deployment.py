@@ -25,8 +25,8 @@ class Settings(NamedTuple):
     Attributes:
         buckets: of the deployment, compared with the store's; None = whatever the store says.
         max_age_s: what is less current than this is unknown; None = any age will do, known or not.
-        timeout_s: for connecting, and for each reply.
-        retries: attempts after the first; a round trip takes at most `1 + retries` time-outs.
+        timeout_s: for connecting, and for each wait for bytes of a reply.
+        retries: attempts after the first; a server that is silent costs `1 + retries` time-outs.
         retry_ratio: so many retries a call in the long run at most: they must not double the load of a
             server in trouble.
         failures: consecutive ones that open the circuit breaker.

@@ -28,11 +28,13 @@ import redis
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "deploy/examples/recommender"))
 
 from builders import document_at, fold
 from throughput import machine
 from workload import SEED
 
+import streams.reader
 from streams import keys
 from streams.config import Config
 from streams.local.store import EmbeddedStore
@@ -117,6 +119,9 @@ def writing(args: argparse.Namespace, url: str) -> Iterator[None]:
 
 def contenders(url: str, profiles: int, draw: random.Random) -> dict[str, Call]:
     """Name -> one read; the first of each kind is the floor."""
+    sys.modules["profilestream_reader"] = streams.reader  # the example's name for it
+    import recommend
+
     client = redis.Redis.from_url(url, **options())
     plain, cached = (
         ProfileReader(url, Settings(timeout_s=1)),
@@ -139,6 +144,9 @@ def contenders(url: str, profiles: int, draw: random.Random) -> dict[str, Call]:
     def parsed(reader: ProfileReader) -> Call:
         return lambda: [answer.value.doc for answer in reader.get_many(many()).values()]
 
+    products = recommend.catalogue(
+        orjson.loads(Path(recommend.__file__).with_name("products.json").read_bytes())
+    )
     return {
         "HGET": lambda: client.execute_command("HGET", key_of(one(), BUCKETS), "doc"),
         "HGET, parsed": lambda: orjson.loads(client.execute_command("HGET", key_of(one(), BUCKETS), "doc")),
@@ -151,6 +159,9 @@ def contenders(url: str, profiles: int, draw: random.Random) -> dict[str, Call]:
         f"get_many({MANY})": lambda: [answer.value for answer in plain.get_many(many()).values()],
         f"get_many({MANY}), parsed": parsed(plain),
         f"get_many({MANY}), cached": lambda: [answer.value for answer in cached.get_many(many()).values()],
+        f"re-rank {len(products)} products for {MANY}": lambda: recommend.recommend(
+            plain, products, many(), 5
+        ),
     }
 
 
@@ -173,7 +184,7 @@ def report(found: dict[str, list[tuple[float, float, float]]]) -> None:
         p50, p99, rate = (median(column) for column in zip(*rounds, strict=True))
         is_many = str(MANY) in name
         floor_name = (f"pipeline of {MANY} HGET" if is_many else "HGET") + (
-            ", parsed" if "parsed" in name else ""
+            ", parsed" if "parsed" in name or "rank" in name else ""
         )
         # Of each round, so that what slowed both down cancels out.
         ratio = median(mine[0] / floor[0] for mine, floor in zip(rounds, found[floor_name], strict=True))

@@ -2,7 +2,9 @@
 
 import ast
 import asyncio
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +14,9 @@ from typing import Any
 import orjson
 import pytest
 import redis
+from conftest import missing
 from deployed import BUCKETS, QUICK, READERS, Deployed, Waited, document
+from parts import REDIS_SERVER, redis_server_available
 from redis.cluster import RedisCluster
 from redis.sentinel import Sentinel
 
@@ -385,3 +389,37 @@ def slaves(sentinel: Sentinel) -> list[Any]:
         return list(sentinel.discover_slaves("profiles"))
     except redis.RedisError:
         return []
+
+
+@pytest.mark.store
+@pytest.mark.slow
+def test_it_reads_over_tls_and_only_from_whom_it_trusts(tmp_path: Path) -> None:
+    if not redis_server_available() or shutil.which("openssl") is None:
+        missing("redis-server")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-days",
+        "1",
+    ]
+    request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(request, check=True, capture_output=True, timeout=30)
+    port = free_port()
+    more = {"tls-port": str(port), "tls-auth-clients": "no", "tls-key-file": str(key)}
+    more |= {"tls-cert-file": str(certificate), "tls-ca-cert-file": str(certificate)}
+    with EmbeddedStore(tmp_path / "store", binary=REDIS_SERVER, extra=more) as store:
+        deployed = Deployed(store.url)
+        deployed.put("c-1")
+        deployed.client.close()
+        url = f"rediss://127.0.0.1:{port}/0"
+        with ProfileReader(f"{url}?ssl_ca_certs={certificate}", Settings(timeout_s=2)) as reader:
+            assert reader.get("c-1").known is True
+        with ProfileReader(url, Settings(timeout_s=2)) as reader:  # a certificate of nobody known
+            assert reader.get("c-1") == Unknown("unreachable", "ConnectionError")
