@@ -23,6 +23,7 @@ from .watch import TagChange
 
 T = TypeVar("T")
 _DEFAULT = Settings()
+_MOST = 10_000  # connections
 LOCAL = "redis://127.0.0.1:6379/0"
 
 
@@ -96,7 +97,10 @@ class ProfileReader(_Reader):
 
     @staticmethod
     def _made(url: str, timeout_s: float, cluster: bool) -> Any:
-        return (RedisCluster if cluster else redis.Redis).from_url(url, **options(timeout_s))
+        more = options(timeout_s) | {
+            "max_connections": _MOST
+        }  # each thread has one; redis-py refuses the 101st
+        return (RedisCluster if cluster else redis.Redis).from_url(url, **more)
 
     def _run(self, plan: Plan[T]) -> T:
         try:
@@ -195,8 +199,12 @@ class AsyncProfileReader(_Reader):
 
     @staticmethod
     def _made(url: str, timeout_s: float, cluster: bool) -> Any:
-        kind: Any = AsyncRedisCluster if cluster else redis.asyncio.Redis
-        return kind.from_url(url, **options(timeout_s, asyncio=True))
+        more = options(timeout_s, asyncio=True)
+        if cluster:
+            return AsyncRedisCluster.from_url(url, max_connections=_MOST, **more)
+        # Of thousands of tasks most wait for a connection; the plain pool would refuse them.
+        pool = redis.asyncio.BlockingConnectionPool.from_url(url, timeout=timeout_s, **more)
+        return redis.asyncio.Redis.from_pool(pool)
 
     async def _run(self, plan: Plan[T]) -> T:
         try:

@@ -135,6 +135,7 @@ class Core:
                 at, some = int(value(reply)[0]), value(reply)[1]
                 found.update(dict.fromkeys(some))
                 b += at == 0
+            yield from self._confirm(now)
         except Failure as failure:
             return failure.unknown
         page = Page([cid.decode() for cid in found], f"{b}:{at}" if b < now.buckets else None)
@@ -171,7 +172,7 @@ class Core:
         return {cid: _judge(cid, found[cid], age_s) for cid in ids}
 
     def _confirm(self, now: Pulse) -> Plan[None]:
-        """An absence counts only in the deployment that was looked at: an emptied store has nobody at all."""
+        """That nobody is there counts only in the deployment that was looked at, not once it is emptied."""
         (epoch,) = yield from self._ask([("HGET", META, "epoch")])
         if value(epoch) != now.epoch:
             self._pulse = None

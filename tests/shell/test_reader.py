@@ -2,12 +2,14 @@
 
 import ast
 import asyncio
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,18 @@ from streams.local.ports import free_port
 from streams.local.process import LocalProcess
 from streams.local.server import wheel_file
 from streams.local.store import EmbeddedStore
-from streams.reader import Absent, Known, NotKnown, Page, ProfileReader, Settings, Unknown, key_of, options
+from streams.reader import (
+    Absent,
+    AsyncProfileReader,
+    Known,
+    NotKnown,
+    Page,
+    ProfileReader,
+    Settings,
+    Unknown,
+    key_of,
+    options,
+)
 from streams.reader import core as reader_core
 from streams.reader import deployment as reader_deployment
 from streams.store import checks
@@ -326,7 +339,7 @@ def test_a_cache_that_does_not_hear_the_server_is_not_believed(tmp_path: Path) -
 @pytest.mark.parametrize("kind", READERS)
 def test_it_reads_a_cluster(tmp_path: Path, kind: str) -> None:
     """One node with all the slots: commands are routed by key, and no two need one slot."""
-    with EmbeddedStore(tmp_path, extra={"cluster-enabled": "yes"}) as store:
+    with EmbeddedStore(tmp_path, extra={"cluster-enabled": "yes", "cluster-port": str(free_port())}) as store:
         with redis.Redis.from_url(store.url) as node:
             node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             wait_for(lambda: b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO", NEVER_DECODE=[]))
@@ -423,3 +436,39 @@ def test_it_reads_over_tls_and_only_from_whom_it_trusts(tmp_path: Path) -> None:
             assert reader.get("c-1").known is True
         with ProfileReader(url, Settings(timeout_s=2)) as reader:  # a certificate of nobody known
             assert reader.get("c-1") == Unknown("unreachable", "ConnectionError")
+
+
+@pytest.mark.store
+def test_threads_share_a_reader(store_server: EmbeddedStore, deployed: Deployed) -> None:
+    ids = [f"c-{n}" for n in range(50)]
+    for cid in ids:
+        deployed.put(cid)
+    with ProfileReader(store_server.url, QUICK._replace(timeout_s=5, pulse_s=0.01), cache=20) as reader:
+        wait_for(lambda: mirror(reader).listening)
+
+        def read(seed: int) -> list[str]:
+            draw = random.Random(seed)
+            wrong = []
+            for _ in range(200):
+                cid = draw.choice(ids)
+                answer = reader.get(cid)
+                if not answer.known or answer.value.doc["customer_id"] != cid:
+                    wrong.append(repr(answer))
+            return wrong
+
+        with ThreadPoolExecutor(8) as pool:
+            assert [wrong for found in pool.map(read, range(8)) for wrong in found] == []
+
+
+@pytest.mark.store
+def test_tasks_share_a_reader(store_server: EmbeddedStore, deployed: Deployed) -> None:
+    for n in range(50):
+        deployed.put(f"c-{n}")
+
+    async def read() -> list[Any]:
+        async with AsyncProfileReader(store_server.url, QUICK._replace(timeout_s=5, pulse_s=0.01)) as reader:
+            return await asyncio.gather(*(reader.get(f"c-{n % 60}") for n in range(300)))
+
+    found = asyncio.run(read())
+    assert [answer.known for answer in found] == [n % 60 < 50 for n in range(300)]
+    assert all(answer.value.customer_id == f"c-{n % 60}" for n, answer in enumerate(found) if n % 60 < 50)
