@@ -152,24 +152,36 @@ class Core:
 
     def _read(self, ids: Sequence[str]) -> Plan[dict[str, Answer[Profile]]]:
         now = self._pulse or (yield from self._young())
-        keys = {cid: key_of(cid, now.buckets) for cid in ids}
-        found: dict[str, Any] = self._mirror.known(keys) if self._mirror else {}
-        missing = [cid for cid in ids if cid not in found] if found else ids
-        tickets = self._mirror.tickets(keys[cid] for cid in missing) if self._mirror else None
-        commands: list[Command] = [("HGET", keys[cid], "doc") for cid in missing]
+        keys = [key_of(cid, now.buckets) for cid in ids]
+        raws, now = yield from (
+            self._mirrored(self._mirror, keys, now) if self._mirror else self._fetch(keys, now)
+        )
+        age_s = self._age_s(now)
+        return {cid: _judge(cid, raw, age_s) for cid, raw in zip(ids, raws, strict=True)}
+
+    def _fetch(self, keys: Sequence[str], now: Pulse) -> Plan[tuple[list[Any], Pulse]]:
+        """Documents, with the pulse where that is due: one round trip."""
+        commands: list[Command] = [("HGET", key, "doc") for key in keys]
         if self._is_due(now):
             commands += pulse_commands(now.buckets)
-        if commands:
-            replies = yield from self._ask(commands)
-            if len(replies) > len(missing):
-                now = self._learn(replies[len(missing) :])
-            found |= zip(missing, replies, strict=False)
-            if None in replies[: len(missing)]:
-                yield from self._confirm(now)
-            if self._mirror and tickets:
-                self._mirror.put(tickets, replies)
-        age_s = self._age_s(now)
-        return {cid: _judge(cid, found[cid], age_s) for cid in ids}
+        if not commands:
+            return [], now
+        replies = yield from self._ask(commands)
+        if len(replies) > len(keys):
+            now, replies = self._learn(replies[len(keys) :]), replies[: len(keys)]
+        if None in replies:
+            yield from self._confirm(now)
+        return replies, now
+
+    def _mirrored(self, mirror: Mirror, keys: Sequence[str], now: Pulse) -> Plan[tuple[list[Any], Pulse]]:
+        """What is remembered, and the rest from the store."""
+        found = mirror.known(keys)
+        missing = [key for key in keys if key not in found]
+        tickets = mirror.tickets(missing)
+        replies, now = yield from self._fetch(missing, now)
+        mirror.put(tickets, replies)
+        found |= zip(missing, replies, strict=True)
+        return [found[key] for key in keys], now
 
     def _confirm(self, now: Pulse) -> Plan[None]:
         """That nobody is there counts only in the deployment that was looked at, not once it is emptied."""
@@ -221,7 +233,7 @@ class Core:
 
     def _ask(self, commands: Sequence[Command]) -> Plan[list[Any]]:
         """Replies to commands, errors of single ones among them; tried again within the budget."""
-        failure = Failure("resting", "it failed repeatedly and is left alone for a moment")
+        failure: Failure | None = None
         for attempt in range(1 + self._settings.retries):
             if not self._breaker.allows(is_retry=attempt > 0):
                 break
@@ -235,7 +247,7 @@ class Core:
                 self._breaker.succeeded()
                 return replies
             self._breaker.failed()
-        raise failure
+        raise failure or Failure("resting", "it failed repeatedly and is left alone for a moment")
 
 
 def _judge(customer_id: str, raw: Any, age_s: float | None) -> Answer[Profile]:
