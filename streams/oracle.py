@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from streams import oracle_journey, oracle_purchases, oracle_sections, oracle_tags
+from streams import oracle_journey, oracle_population, oracle_purchases, oracle_sections, oracle_tags
 from streams.oracle_compare import compare
 from streams.oracle_orders import Event, Purchase, Timed, minor_units, money, purchases, recent
 from streams.oracle_sections import iso, local
@@ -130,7 +130,9 @@ def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings
     if own:
         out["last_active_at"] = iso(max(own))
     if times_ms:
-        out["churn"] = _churn(times_ms[-1], at_ms, settings)
+        out["churn"] = _churn(times_ms, at_ms, settings)
+        if "cluster" in settings.announced:
+            out["cluster"] = settings.announced["cluster"]
     stage = {"threshold_days": _threshold_days(out["lifecycle"]["stage"], settings)}
     asked = oracle_tags.Asked(
         {**out, "lifecycle": out["lifecycle"] | stage},
@@ -142,14 +144,18 @@ def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings
     return {**out, "tags": oracle_tags.tags(asked)}
 
 
-def _churn(last_ms: int, at_ms: int, settings: OracleSettings) -> dict[str, Any]:
-    """Risk by days of silence: nothing is known of the population here."""
-    medium_ms, high_ms = (last_ms + days * _DAY_MS for days in settings.churn_days)
+def _churn(times_ms: list[int], at_ms: int, settings: OracleSettings) -> dict[str, Any]:
+    """By the customer's rhythm where the population is known, else by days of silence."""
+    days = [local(one, settings.zone).toordinal() for one in times_ms]
+    found = oracle_population.churn(days, times_ms, at_ms, settings)
+    if found and settings.churn_rule == "rhythm":
+        return found
+    medium_ms, high_ms = (times_ms[-1] + days * _DAY_MS for days in settings.churn_days)
     if at_ms >= high_ms:
-        return {"risk": "high"}
+        return {**found, "risk": "high"}
     if at_ms >= medium_ms:
-        return {"risk": "medium", "risk_changes_at": iso(high_ms)}
-    return {"risk": "low", "risk_changes_at": iso(medium_ms)}
+        return {**found, "risk": "medium", "risk_changes_at": iso(high_ms)}
+    return {**found, "risk": "low", "risk_changes_at": iso(medium_ms)}
 
 
 def _counted(orders_ms: list[int], clicks: list[Timed], services: list[Timed]) -> dict[str, list[int]]:
@@ -197,9 +203,7 @@ def _rfm(orders: list[Purchase], refunds_minor: int, at_ms: int, settings: Oracl
         first_ms, last_ms = min(one.at_ms for one in orders), max(one.at_ms for one in orders)
         rfm |= {"first_order_at": iso(first_ms), "last_order_at": iso(last_ms)}
         rfm["recency_days"] = (recency_ms := at_ms - last_ms) / _DAY_MS
-        r = 5 - sum(recency_ms >= days * _DAY_MS for days in settings.recency_edges_days)
-        f = 1 + sum(len(orders) >= edge for edge in settings.frequency_edges)
-        m = 1 + sum(monetary_minor >= edge for edge in settings.monetary_edges_minor)
+        r, f, m = oracle_population.scores(recency_ms, len(orders), monetary_minor, settings)
         rfm |= {"r": r, "f": f, "m": m, "segment": _SEGMENTS[r][(f + m + 1) // 2 - 1]}
     return rfm
 

@@ -9,7 +9,7 @@ _OTHER = "engagement.actions.other"
 # Fractions are shown with two, four or six decimals, or kept in millionths of a scale of ten; gaps in full.
 _ROUNDED = {"engagement": 1e-6, "satisfaction": 1.1e-5}
 _ROUNDED |= dict.fromkeys(("preferences", "habits", "promotion", "health"), 1.1e-4)
-_ROUNDED |= {"habits.gap_median_days": 0.0, "habits.gap_spread_days": 0.0}
+_ROUNDED |= {"churn.p_alive": 1.1e-6, "habits.gap_median_days": 0.0, "habits.gap_spread_days": 0.0}
 _ROUNDED |= {"promotion.mean_order_minor": 0.011, "health.score": 0.011, "service.return_ratio": 1.1e-4}
 # What says something by being in the document: one more than expected is a difference.
 _SURPLUS = re.compile(

@@ -13,6 +13,10 @@ class OracleSettings:
         price_edges: category -> ascending unit prices in minor units.
         channels: alias -> name of a channel; `categories` likewise.
         catalogue_text: the tags, TOML.
+        churn_rule: rhythm or fixed.
+        population: the snapshot in force, as JSON has it; None = none.
+        announced: of one customer, what only its past decides: `scores` (r, f, m) and `cluster`, as the
+            profile says it.
         rates: currency -> ISO date -> worth of one unit in the deployment's currency from that day on.
     """
 
@@ -40,3 +44,6 @@ class OracleSettings:
     categories: Mapping[str, str] = field(default_factory=dict)
     rates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     catalogue_text: str = ""
+    churn_rule: str = "rhythm"
+    population: Mapping[str, Any] | None = None
+    announced: Mapping[str, Any] = field(default_factory=dict)

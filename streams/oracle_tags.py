@@ -16,6 +16,7 @@ from typing import Any
 from models.catalogue.scope import scope
 from models.rulelang import Node, parse
 from models.rulelang.nodes import And, Arith, Call, Compare, Const, Field, In, Not, Or
+from streams import oracle_population
 from streams.oracle_settings import OracleSettings
 
 Profile = Mapping[str, Any]
@@ -87,7 +88,8 @@ class Asked:
     def _field(self, node: Field) -> Any:
         if node.path.startswith("population."):
             what, _, percent = node.path.partition(".")[2].partition("_p")
-            return getattr(self.settings, _EDGES[what])[int(percent) // 20 - 1]
+            edge = oracle_population.edge(what, int(percent), self.settings)
+            return edge if edge is not None else getattr(self.settings, _EDGES[what])[int(percent) // 20 - 1]
         found: Any = self.profile
         keyed = node.path.replace("*", "\0") if "*" in node.path else f"{node.path}.\0"
         for name in (keyed if node.key is not None else node.path).split("."):

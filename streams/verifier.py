@@ -9,17 +9,19 @@ Theory
     not above the offset in the profile, because it says so itself. What is neither is still on its way.
     A profile that is already evaluated later than asked is compared at its own instant: events cannot be
     taken out of it again.
+    Under a population snapshot the oracle computes scores, segment, p(alive) and risk out of the same
+    snapshot; `oracle_population` says what it takes as told, and `UNTOLD` here what nothing is held against.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 from redis.exceptions import RedisError
 
 from models import codec, document, step
-from models.catalogue.catalogue import Catalogue
 from models.rules import Rules
 from models.view import View
 from streams import catalogues, exporter, keys
@@ -28,20 +30,30 @@ from streams.oracle import OracleSettings, compare, recompute
 from streams.recorded import Fact, Facts
 from streams.store.contract import StoreError, StoreUnfit
 
+UNTOLD = ("value", "churn.risk_changes_at")  # under a population
+
 
 class Live(NamedTuple):
-    """What the store holds: watermarks, customer -> (state bytes, stored document), and the tags in force."""
+    """What the store holds: watermarks, customer -> (state bytes, stored document), and what is in force."""
 
     watermarks: dict[str, int]
     profiles: dict[str, tuple[bytes, bytes]]
-    catalogue: Catalogue
+    rules: Rules
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What came out: customer -> differences, and what was compared how."""
+    """What came out: customer -> differences, and what was compared how.
+
+    Attributes:
+        compared: profiles.
+        unjudged: of them, not yet judged under what is in force: their stored documents were not looked at.
+        pending: records that are on their way.
+        later: profiles that are evaluated later than asked.
+    """
 
     compared: int = 0
+    unjudged: int = 0
     pending: int = 0
     later: int = 0
     differences: dict[str, list[str]] = field(default_factory=dict)
@@ -68,7 +80,7 @@ def read_live(config: Config) -> Live:
             )
             raise StoreUnfit(filled)
         stored = client.hgetall(keys.WATERMARKS).items()
-        catalogue = catalogues.rules_in_force(client, config).catalogue
+        rules = catalogues.rules_in_force(client, config)
         marks = {source.decode(): int(value.partition(b":")[0] or 0) for source, value in stored}
         profiles: dict[str, tuple[bytes, bytes]] = {}
         ids = exporter.customer_ids(client)
@@ -83,22 +95,22 @@ def read_live(config: Config) -> Live:
         raise StoreError(f"the store does not answer: {type(error).__name__}") from error
     finally:
         client.close()
-    return Live(marks, profiles, catalogue)
+    return Live(marks, profiles, rules)
 
 
 def judge(config: Config, live: Live, facts: Facts, at_ms: int) -> Verdict:
     """Compare everyone at an instant."""
     verdict = Verdict()
-    known = settings(config, live.catalogue), replace(config.rules(), catalogue=live.catalogue)
+    numbers = settings(config, live.rules)
     for cid in sorted({*facts.by_customer, *live.profiles}):
-        found = _one(known, live, facts.by_customer.get(cid, []), cid, at_ms, verdict)
+        found = _one(numbers, live, facts.by_customer.get(cid, []), cid, at_ms, verdict)
         if found:
             verdict.differences[cid] = found
     return verdict
 
 
 def _one(
-    known: tuple[OracleSettings, Rules],
+    numbers: OracleSettings,
     live: Live,
     facts: list[Fact],
     cid: str,
@@ -106,7 +118,7 @@ def _one(
     verdict: Verdict,
 ) -> list[str]:
     blob, stored = live.profiles.get(cid, (b"", b""))
-    numbers, rules = known
+    rules = live.rules
     try:
         state = codec.decode(blob) if blob else None
     except codec.CodecError as error:
@@ -118,14 +130,48 @@ def _one(
         wanted = recompute(counted, at_ms, settings=numbers).get(cid)
         return [] if wanted is None else [f"(profile): {len(counted)} events ask for one, there is none"]
     verdict.compared += 1
-    out = _damage(stored, document.document(View(state, state.as_of_ms, rules), cid, 0))
+    out: list[str] = []
+    if state.revision == rules.catalogue.revision:
+        out = _damage(stored, document.document(View(state, state.as_of_ms, rules), cid, 0))
+    else:
+        verdict.unjudged += 1
     verdict.later += state.as_of_ms > at_ms
     at_ms = max(at_ms, state.as_of_ms)
     step.on_wake(state, at_ms, rules)
-    wanted = recompute(counted, at_ms, settings=numbers).get(cid)
+    found = document.document(View(state, at_ms, rules), cid, 0)
+    wanted = recompute(counted, at_ms, settings=_told(numbers, found)).get(cid)
     if wanted is None:
         return [*out, "(profile): no event explains it"]
-    return out + compare(wanted, document.document(View(state, at_ms, rules), cid, 0))
+    return out + compare(wanted, _tellable(found, numbers))
+
+
+def _told(numbers: OracleSettings, found: dict[str, Any]) -> OracleSettings:
+    """With what only the past of this customer decides."""
+    rfm = found.get("rfm", {})
+    if numbers.population is None or "r" not in rfm:
+        return numbers
+    announced: dict[str, Any] = {"scores": (rfm["r"], rfm["f"], rfm["m"])}
+    if "cluster" in found:
+        announced["cluster"] = found["cluster"]
+    return replace(numbers, announced=announced)
+
+
+def _tellable(found: dict[str, Any], numbers: OracleSettings) -> dict[str, Any]:
+    """A document without what the oracle cannot tell under a population."""
+    if numbers.population is None:
+        return found
+    out = {name: part for name, part in found.items() if name not in UNTOLD}
+    if "p_alive" in out.get("churn", {}) and numbers.churn_rule == "rhythm":
+        out["churn"] = {name: part for name, part in out["churn"].items() if f"churn.{name}" not in UNTOLD}
+    return out
+
+
+def notes(rules: Rules) -> list[str]:
+    """What a reader must know of the comparison under what is in force."""
+    if rules.population is None:
+        return []
+    said = f"population {rules.population.version} is in force: {' and '.join(UNTOLD)} are not compared"
+    return [f"{said}; the cluster, and scores held within the snapshot's bands, are taken from the profile"]
 
 
 def _due(fact: Fact, watermarks: Mapping[str, int], applied: Mapping[str, int]) -> bool:
@@ -156,9 +202,10 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(inner, f"{path}.{name}" if path else name)
 
 
-def settings(config: Config, catalogue: Catalogue) -> OracleSettings:
+def settings(config: Config, rules: Rules) -> OracleSettings:
     """The oracle's numbers of a deployment."""
+    snapshot = msgspec.to_builtins(rules.population.snapshot) if rules.population is not None else None
     numbers = {
         one.name: getattr(config, one.name) for one in fields(OracleSettings) if hasattr(config, one.name)
     }
-    return OracleSettings(catalogue_text=catalogue.text, **numbers)
+    return OracleSettings(catalogue_text=rules.catalogue.text, population=snapshot, **numbers)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from builders import T0
+from builders import DAY, T0, order
 
 from models.population.churn import DAY_MS, Rhythm
 from models.population.row import Row
@@ -33,6 +33,9 @@ SNAPSHOT = Snapshot(
     version=7, parent=6, reason="refresh", event_ms=1_700_006_400_000, panel=1000,
     quintiles=Quintiles(EDGES, EDGES, EDGES), clusters=CLUSTERS, churn=CHURN, value=VALUE,
 )  # fmt: skip
+
+NOW = T0 + 400 * DAY  # of `histories`
+Orders = list[tuple[int, int]]  # time, amount in minor units; ascending
 
 
 class Purchase(NamedTuple):
@@ -179,3 +182,22 @@ def _bought(
         bought.append(at)
         if rng.random() < leaves:
             return bought, True
+
+
+def histories(seed: int, customers: int = 400) -> dict[str, Orders]:
+    """Orders of customers with rhythms of their own, ascending by time."""
+    rng = random.Random(seed)
+    out = {}
+    for n in range(customers):
+        at_ms, some = T0 + rng.randrange(300 * DAY), []
+        gap = rng.expovariate(1 / 40) + 1
+        while at_ms < NOW and not (some and rng.random() < 0.25):
+            some.append((at_ms, rng.randrange(100, 20_000)))
+            at_ms += int(rng.expovariate(1 / gap) * DAY) + 1
+        out[f"customer-{n}"] = some
+    return out
+
+
+def order_events(some: Orders) -> list[dict[str, Any]]:
+    """The same as events of customer `c`."""
+    return [order(f"o{n}", at_ms, minor / 100) for n, (at_ms, minor) in enumerate(some)]

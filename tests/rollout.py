@@ -110,7 +110,7 @@ def cli(stack: LocalStack, *args: str) -> str:
     env |= {PREFIX + name.upper(): value for name, value in stack.settings.items()}
     argv = [sys.executable, "-m", "streams", *args]
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr or done.stdout[-3000:]
     return done.stdout
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from streams.cli.options import Context, pass_context
+from streams.cli.trainer import missing_libraries
 from streams.config import Config
 from streams.local.demo_feed import Feeder
 from streams.local.demo_story import Story, prepare
@@ -29,6 +30,8 @@ _FRAME_S = 0.125
 _LINE_S = 3.0  # between two lines where there is no terminal
 _READY_S = 60.0
 _PARTITIONS = 4
+_CROWD = 100  # customers, below which the trainer makes nothing of them
+_TRAIN_S = 10.0  # from one look at everybody to the next
 
 
 @click.command()
@@ -68,18 +71,11 @@ def demo(
 
 def _settings(config: Config) -> dict[str, Any]:
     """Definitions come from the user's configuration, everything else is made for a minute."""
-    names = (
-        "zone",
-        "currency",
-        "recency_edges_days",
-        "frequency_edges",
-        "monetary_edges_minor",
-        "catalogue",
-    )
+    names = ["zone", "currency", "recency_edges_days", "frequency_edges", "monetary_edges_minor", "catalogue"]
     values = {name: getattr(config, name) for name in names}
     mine = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values.items()}
     return {**mine, "clock": "event", "partitions": _PARTITIONS, "commit_interval_s": 0.3,
-            "relay_durable": False, "log_level": "warning"}  # fmt: skip
+            "relay_durable": False, "log_level": "warning", "trainer_interval_s": _TRAIN_S}  # fmt: skip
 
 
 @contextmanager
@@ -116,6 +112,8 @@ def _run(
         parts.callback(stack.stop)  # before it starts: Ctrl-C while it does must not leave half of it running
         stack.start()
         stack.start_worker()
+        if not missing_libraries():  # else the edges of the settings count
+            stack.start_trainer()
         if status is not None:
             status.update("Reading the events, while the worker starts ...")
         story = load()
@@ -167,9 +165,19 @@ class _Show:
                 sent_s = time.monotonic()
                 while not await self._watch.settled():
                     await self._step(draw, reading)
-                return time.monotonic() - sent_s
+                settle_s = time.monotonic() - sent_s
+                await self._last_look(draw, reading)
+                return settle_s
         finally:
             await _ended(feeding)
+
+    async def _last_look(self, draw: Callable[[], None], reading: "asyncio.Task[None]") -> None:
+        """Let the trainer see the end of the story, where there are enough customers for one."""
+        deadline_s = time.monotonic() + 2 * _TRAIN_S
+        if not self._stack.trainers or self._watch.profiles < _CROWD:
+            return
+        while time.monotonic() < deadline_s and not (self._watch.trained() and await self._watch.settled()):
+            await self._step(draw, reading)
 
     async def _step(self, draw: Callable[[], None], reading: "asyncio.Task[None]") -> None:
         started_s = time.monotonic()
@@ -229,7 +237,7 @@ class _Show:
     def _alive(self) -> None:
         """Raises where a part has died, with its last words: its log goes with the folder."""
         servers = [getattr(part, "process", None) for part in (self._stack.broker, self._stack.store)]
-        for part in [*servers, *self._stack.workers]:
+        for part in [*servers, *self._stack.workers, *self._stack.trainers]:
             if isinstance(part, LocalProcess) and not part.running:
                 words = part.log.read_text(errors="replace").strip().splitlines()[-5:]
                 raise LocalProcessError("\n".join([f"{part.name} ended with {part.returncode}", *words]))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from models.catalogue.catalogue import EMPTY, Catalogue
 from streams.cli import wording
+from streams.cli.outlook import outlook
 from streams.cli.part import Part
 from streams.cli.wording import named
 from streams.config import calendar_of
@@ -117,7 +118,8 @@ def _standing(page: _Page) -> list[Text]:
         out += page.row("segment", [Text(named(segment), "bold"), wording.SEGMENTS.get(segment, "")])
     if any(rfm.number(name) for name in "rfm"):
         out += page.row("scores", [_dots(rfm)])
-    return out + _orders(page, rfm) + _rhythm(page, rfm) + _health(page)
+    ahead = [line for one in outlook(page.doc, page.times, page.currency) for line in page.row(*one)]
+    return out + _orders(page, rfm) + _rhythm(page, rfm) + ahead + _health(page)
 
 
 def _dots(rfm: Part) -> Text:

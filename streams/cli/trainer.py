@@ -29,7 +29,9 @@ def trainer(context: Context, once: bool) -> None:
     Start two: one is active, the other takes over when it is silent. Workers go on with the last snapshot
     when none runs. SIGTERM stops one in an orderly way.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop listens
+    # Until the loop listens, a note: an exception raised while libraries are imported may be swallowed there.
+    early: list[int] = []
+    signal.signal(signal.SIGTERM, lambda sig, _: early.append(sig))
     config = context.config()
     if missing := missing_libraries():
         raise click.ClickException(
@@ -39,7 +41,7 @@ def trainer(context: Context, once: bool) -> None:
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
     for noisy in ("aiokafka", "kafka"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
-    asyncio.run(_run(config, once))
+    asyncio.run(_run(config, once, early))
 
 
 def missing_libraries() -> list[str]:
@@ -47,8 +49,8 @@ def missing_libraries() -> list[str]:
     return [name for name in ("numpy", "scipy", "river") if find_spec(name) is None]
 
 
-async def _run(config: Config, once: bool) -> None:
-    """Until SIGTERM or SIGINT, or after one epoch."""
+async def _run(config: Config, once: bool, early: list[int]) -> None:
+    """Until SIGTERM or SIGINT, or after one epoch; not at all where a signal came early."""
     from streams.population.epoch import Settings
     from streams.population.lease import Lease
     from streams.population.trainer import Trainer
@@ -69,6 +71,8 @@ async def _run(config: Config, once: bool) -> None:
     assert task is not None
     for sig in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sig, task.cancel)
+    if early:
+        return
     try:
         await store.adopt()
         await publisher.start()

@@ -30,6 +30,7 @@ def verify(context: Context, files: tuple[Path, ...], as_of: str | None, as_json
     started_s = time.monotonic()
     live = verifier.read_live(config)
     facts = recorded.from_files(files, config) if files else recorded.from_topics(config)
+    facts.notes += verifier.notes(live.rules)
     if at_ms is None:
         at_ms = facts.newest_ms() if config.clock == "event" else int(time.time() * 1000)
     verdict = verifier.judge(config, live, facts, at_ms)
@@ -43,6 +44,7 @@ def verify(context: Context, files: tuple[Path, ...], as_of: str | None, as_json
         "refused": facts.refused,
         "pending": verdict.pending,
         "evaluated_later": verdict.later,
+        "not_yet_judged": verdict.unjudged,
         "notes": facts.notes,
         "seconds": round(time.monotonic() - started_s, 3),
     }
@@ -75,6 +77,11 @@ def _print(
     if verdict.later:
         click.echo(
             f"              {verdict.later:,} of them are evaluated later already and were compared there"
+        )
+    if verdict.unjudged:
+        click.echo(
+            f"              {verdict.unjudged:,} of them are not judged yet under what is in force: "
+            "their stored documents were not looked at"
         )
     customers = len(verdict.differences)
     click.echo(

@@ -78,7 +78,12 @@ def _tables(watch: Watch) -> Table:
     out = Table.grid(padding=(0, 3))
     order = dict.fromkeys([*STAGE_STYLE, *sorted(watch.stages)])
     stages = {stage: watch.stages[stage] for stage in order if watch.stages[stage]}
-    out.add_row(changes, _counts("stage", Counter(stages)), _counts("segment", watch.segments))
+    left: list[RenderableType] = [_counts("stage", Counter(stages))]
+    right: list[RenderableType] = [_counts("segment", watch.segments)]
+    if watch.clusters:  # somebody has looked at all of them together
+        left += [Text(), _counts("churn risk", watch.risks)]
+        right += [Text(), _counts("cluster", watch.clusters)]
+    out.add_row(changes, Group(*left), Group(*right))
     return out
 
 

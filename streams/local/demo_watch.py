@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as Partition
 from redis.exceptions import RedisError
 
-from streams import exporter, keys
+from streams import catalogues, exporter, keys
 from streams.config import Config
 from streams.local.demo_feed import Feeder
 from streams.store.contract import StoreError
@@ -47,7 +47,7 @@ class Watch:
     Attributes:
         applied: records whose effects are in the store.
         rate: of them, a second.
-        profiles, stages, segments: from the stored documents.
+        profiles, stages, segments, risks, clusters: from the stored documents.
         dead: dead letters.
         changes: tag changes, each counted once.
         recent: the last of them.
@@ -63,6 +63,8 @@ class Watch:
         self.profiles = 0
         self.stages: Counter[str] = Counter()
         self.segments: Counter[str] = Counter()
+        self.risks: Counter[str] = Counter()
+        self.clusters: Counter[str] = Counter()
         self.recent: deque[Seen] = deque(maxlen=200)
         self.by_tag: Counter[tuple[str, str]] = Counter()
         self.by_cause: Counter[str] = Counter(dict.fromkeys(_CAUSES, 0))
@@ -179,6 +181,20 @@ class Watch:
         self.profiles = len(docs)
         self.stages = Counter(doc["lifecycle"]["stage"] for doc in docs)
         self.segments = Counter(doc["rfm"]["segment"] for doc in docs if "segment" in doc["rfm"])
+        self.risks = Counter(doc["churn"]["risk"] for doc in docs if "churn" in doc)
+        self.clusters = Counter(doc["cluster"]["name"] for doc in docs if "cluster" in doc)
+
+    def trained(self) -> bool:
+        """Whether a trainer has looked at everyone as of now, and everyone is judged by that."""
+        try:
+            found = catalogues.read(self._client)
+            seen = catalogues.population(found)
+            if seen is None or seen.snapshot.event_ms < self.instant_ms:
+                return False
+            buckets = self._config.buckets
+            return catalogues.progress(self._client, buckets, found.revision).done == buckets
+        except (RedisError, OSError) as error:
+            raise _silent(error) from error
 
     def _note(self, event: dict[str, Any], now_s: float) -> None:
         data = event["data"]

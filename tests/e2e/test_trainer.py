@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 import rollout
+from faults.crash_run import within_contract
 from kafka import KafkaConsumer, TopicPartition
 
 from models import codec, rfm
@@ -32,7 +33,7 @@ def test_one_line_of_snapshots_whatever_happens_to_trainers(tmp_path: Path, seed
                 "trainer_lease_s": LEASE_S, "clusters": 4}  # fmt: skip
     with LocalStack(tmp_path, settings) as stack:
         pids = [stack.start_worker().pid for _ in range(2)]
-        ends = rollout.produce(stack, rollout.history(seed, 1_500, 8_000))
+        ends = rollout.produce(stack, within_contract(rollout.history(seed, 1_500, 8_000)))
         client, config = exporter.connect(stack.config.redis_url), stack.config
         wait_settled(client, config.buckets, ends, 0, stack.workers, time.monotonic() + 120)
         for _ in range(2):
@@ -53,6 +54,9 @@ def test_one_line_of_snapshots_whatever_happens_to_trainers(tmp_path: Path, seed
         causes = announced(config.brokers)
         print(f"{len(line)} snapshots, tag changes by version: {dict(sorted(causes.items()))}")
         assert causes[1] > 100
+        verdict = orjson.loads(rollout.cli(stack, "verify", "--json"))
+        print({name: verdict[name] for name in ("differences", "profiles", "not_yet_judged", "notes")})
+        assert (verdict["differences"], verdict["not_yet_judged"]) == (0, 0), verdict["first"]
         assert set(causes) <= set(line)
 
 

@@ -143,6 +143,32 @@ def test_standing() -> None:
     )
 
 
+def test_what_is_to_be_expected() -> None:
+    doc = full()
+    assert said(screen(doc, LAST + 3 * DAY), "churn") == "low risk · medium on 2024-08-16 without an order"
+    doc["churn"] = {"p_alive": 0.914, "risk": "medium", "risk_changes_at": "2024-08-16T14:00:00.000Z"}
+    doc["value"] = {"expected_orders_365d": 13.74, "clv_365d_minor": 54_321}
+    doc["cluster"] = {
+        "id": 2,
+        "name": "sleeping_regulars",
+        "since": "2024-05-16T14:00:00.000Z",
+        "cause": "model",
+    }
+    text = screen(doc, LAST + 3 * DAY)
+    assert said(text, "churn") == (
+        "medium risk · 91 % likely still a customer · high on 2024-08-16 without an order"
+    )
+    assert said(text, "in a year") == (
+        "13.7 orders expected · worth 543.21 USD · "
+        "like sleeping regulars since 2024-05-16, moved by a new model"
+    )
+    doc["churn"] = {"risk": "high"}
+    del doc["value"], doc["cluster"]
+    text = screen(doc, LAST + 3 * DAY)
+    assert said(text, "churn") == "high risk"
+    assert "in a year" not in text
+
+
 @pytest.mark.parametrize(("days", "word"), [(9, ""), (14, " · due now"), (17, " · overdue")])
 def test_the_next_order_is_due_and_then_overdue(days: int, word: str) -> None:
     gaps = (10, 12, 16, 18)
@@ -309,8 +335,11 @@ def test_all_of_it_fits_one_screen(width: int) -> None:
         "holiday_ratio": 1,
         "seasons": {"winter": 1},
     }
+    doc["churn"] = {"p_alive": 0.91, "risk": "medium", "risk_changes_at": "2024-08-16T14:00:00.000Z"}
+    doc["value"] = {"expected_orders_365d": 13.7, "clv_365d_minor": 10**9}
+    doc["cluster"] = {"id": 1, "name": "c" * 64, "since": "2024-05-16T14:00:00.000Z", "cause": "model"}
     lines = screen(doc, LAST + 90 * DAY, width).splitlines()
-    assert len(lines) <= (40 if width >= 100 else 41)
+    assert len(lines) <= (40 if width >= 100 else 43)
     assert len(lines) >= 38  # or else this test is not about everything
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from builders import DAY, HOUR, T0, control, fold, order
-from panels import panel_of
+from panels import NOW, Orders, histories, order_events, panel_of
 from panels import row_of as recounted
 
 from models import codec
@@ -30,29 +29,9 @@ from streams.population.trainer import Trainer
 from streams.store.contract import StoreUnfit, Unavailable, Write
 from streams.store.memory import MemoryStore
 
-NOW = T0 + 400 * DAY
 CUSTOMERS = 400
 MODELS = Settings(clusters=3)
 UTC = Calendar()
-Orders = list[tuple[int, int]]  # time, amount in minor units
-
-
-def histories(seed: int, customers: int = CUSTOMERS) -> dict[str, Orders]:
-    """Orders of customers with rhythms of their own, ascending by time."""
-    rng = random.Random(seed)
-    out = {}
-    for n in range(customers):
-        at_ms, some = T0 + rng.randrange(300 * DAY), []
-        gap = rng.expovariate(1 / 40) + 1
-        while at_ms < NOW and not (some and rng.random() < 0.25):
-            some.append((at_ms, rng.randrange(100, 20_000)))
-            at_ms += int(rng.expovariate(1 / gap) * DAY) + 1
-        out[f"customer-{n}"] = some
-    return out
-
-
-def events(some: Orders) -> list[dict[str, Any]]:
-    return [order(f"o{n}", at_ms, minor / 100) for n, (at_ms, minor) in enumerate(some)]
 
 
 def put(store: MemoryStore, cid: str, state: bytes) -> None:
@@ -62,7 +41,7 @@ def put(store: MemoryStore, cid: str, state: bytes) -> None:
 def filled(world: dict[str, Orders]) -> MemoryStore:
     store = MemoryStore()
     for cid, some in world.items():
-        put(store, cid, codec.encode(fold(events(some))[0]))
+        put(store, cid, codec.encode(fold(order_events(some))[0]))
     return store
 
 
@@ -111,7 +90,7 @@ async def ended(*tasks: "asyncio.Task[None]") -> None:
 
 def test_a_row_is_what_the_orders_say(seed: int) -> None:
     for some in histories(seed, 100).values():
-        assert row_of(fold(events(some))[0], UTC) == recounted(some)
+        assert row_of(fold(order_events(some))[0], UTC) == recounted(some)
 
 
 @pytest.mark.parametrize(
