@@ -148,19 +148,13 @@ def test_what_is_to_be_expected() -> None:
     assert said(screen(doc, LAST + 3 * DAY), "churn") == "low risk · medium on 2024-08-16 without an order"
     doc["churn"] = {"p_alive": 0.914, "risk": "medium", "risk_changes_at": "2024-08-16T14:00:00.000Z"}
     doc["value"] = {"expected_orders_365d": 13.74, "clv_365d_minor": 54_321}
-    doc["cluster"] = {
-        "id": 2,
-        "name": "sleeping_regulars",
-        "since": "2024-05-16T14:00:00.000Z",
-        "cause": "model",
-    }
+    doc["cluster"] = {"id": 2, "name": "sleeping_regulars", "since": "2024-05-16T14:00:00.000Z"}
     text = screen(doc, LAST + 3 * DAY)
     assert said(text, "churn") == (
         "medium risk · 91 % likely still a customer · high on 2024-08-16 without an order"
     )
     assert said(text, "in a year") == (
-        "13.7 orders expected · worth 543.21 USD · "
-        "like sleeping regulars since 2024-05-16, moved by a new model"
+        "13.7 orders expected · worth 543.21 USD · like sleeping regulars since 2024-05-16"
     )
     doc["churn"] = {"risk": "high"}
     del doc["value"], doc["cluster"]
