@@ -31,7 +31,7 @@ check: $(STAMP)  ## Lint, types, import contract, fast tests: under a minute
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q -m "not slow and not broker and not store" --doctest-modules --ignore=tests/bench models streams/keys.py tests
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not broker and not store" --doctest-modules --ignore=tests/bench models streams/keys.py streams/reader tests
 
 test: $(STAMP) $(KAFKA)/.complete check  ## Everything, real Apache Kafka and Redis included
 	$(BIN)/python -m pytest -m "slow or broker or store" tests
@@ -45,6 +45,7 @@ bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselin
 	$(BIN)/python tests/bench/sections.py
 	$(BIN)/python tests/bench/size.py
 	$(BIN)/python tests/bench/population.py
+	$(BIN)/python tests/bench/reader.py
 	$(BIN)/python tests/bench/throughput.py
 	$(BIN)/python tests/bench/latency.py
 	$(BIN)/python tests/bench/wave.py --sleepers 100000
@@ -52,8 +53,9 @@ bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselin
 demo: $(STAMP)  ## Real orders through the whole pipeline, live, on this machine
 	@$(BIN)/profilestream demo
 
-build: $(STAMP)  ## The wheel, in dist/
+build: $(STAMP)  ## The wheels of the application and of the reader, in dist/
 	$(BIN)/python -m build -w --no-isolation
+	$(BIN)/python -m build -w --no-isolation -o dist deploy/reader
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) .parts dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -82,7 +82,8 @@ class Reader:
                 try:
                     self.round()
                 except (KafkaError, OSError, RedisError, Unavailable) as error:
-                    log.warning("%s waits: %s", self._topic, type(error).__name__)
+                    what = error if isinstance(error, Unavailable) else type(error).__name__
+                    log.warning("%s waits: %s", self._topic, what)
                     self._at.clear()
                     self._stop.wait(AGAIN_S)
         finally:

@@ -24,7 +24,7 @@ INSTALL = {
     "Valkey": "pip install 'profilestream[local]'",
     "redis-server": "apt-get install redis-server",
     "Node": "apt-get install nodejs (20.15 or newer)",
-    "Go": "apt-get install golang (1.21 or newer)",
+    "Go": "apt-get install golang-go (1.19 or newer)",
 }
 
 _KAFKA_START_TIMEOUT_S = 90.0

@@ -1,6 +1,7 @@
 """The reader's wheel: the reader and nothing else of us, and it reads where nothing else of us is there."""
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ from deployed import Deployed
 from packaging.requirements import Requirement
 from test_packaging import run
 
+import streams.reader
 from streams.local.store import EmbeddedStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,6 +60,15 @@ def test_it_asks_for_the_same_versions_as_the_application() -> None:
     assert set(PROJECT["dependencies"]) <= set(OURS["dependencies"])
     assert {Requirement(line).name for line in PROJECT["dependencies"]} == {"redis", "orjson"}
     assert set(PROJECT["optional-dependencies"]["watch"]) <= set(OURS["dependencies"])
+
+
+def test_what_its_pages_import_is_there() -> None:
+    pages = [ROOT / "deploy/reader/README.md", ROOT / "deploy/examples/recommender/recommend.py"]
+    for page in (*pages, SOURCE / "__init__.py"):
+        lines = re.findall(r"from profilestream_reader import (.+)", page.read_text("utf-8"))
+        assert lines, page
+        for name in re.split(r",\s*", ",".join(lines)):
+            assert name in streams.reader.__all__, (page, name)
 
 
 @pytest.mark.slow

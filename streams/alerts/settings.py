@@ -21,8 +21,8 @@ _TOP = {"name", "salt", "start", "group", "holdout", "cool_down", "rules", "sink
 _RULE = {"tag", "values", "sinks", "cool_down", "holdout"}
 _SINK = {
     "jsonl": {"kind", "path", "holdout"},
-    "webhook": {"kind", "url", "url_env", "secret_env", "body", "headers", "holdout", "tries", "timeout_s",
-                "first_delay_s", "longest_delay_s"},
+    "webhook": {"kind", "url", "url_env", "secret_env", "body", "headers", "headers_env", "holdout", "tries",
+                "timeout_s", "first_delay_s", "longest_delay_s"},
 }  # fmt: skip
 MOST_TRIES = 20
 
@@ -155,7 +155,9 @@ def _sink(name: str, said: Any, environ: Mapping[str, str]) -> JsonLines | Webho
     tries = part.get("tries", int, 8)
     if not 1 <= tries <= MOST_TRIES:
         raise part.wrong("tries", f"must be 1 to {MOST_TRIES}")
-    headers = {str(header): str(value) for header, value in part.get("headers", dict, {}).items()}
+    headers = {header: str(value) for header, value in part.get("headers", dict, {}).items()}
+    for header, variable in part.get("headers_env", dict, {}).items():
+        headers[header] = part.variable("headers_env", str(variable), environ)
     return Webhook(url, key, body, headers, takes_holdout, tries, part.seconds("timeout_s", 10.0),
                    part.seconds("first_delay_s", 0.5), part.seconds("longest_delay_s", 30.0))  # fmt: skip
 
@@ -212,6 +214,9 @@ class _Part:
 
     def secret(self, name: str, environ: Mapping[str, str]) -> str:
         variable = self.text(name, "")
-        if variable and not environ.get(variable):
+        return self.variable(name, variable, environ) if variable else ""
+
+    def variable(self, name: str, variable: str, environ: Mapping[str, str]) -> str:
+        if not environ.get(variable):
             raise self.wrong(name, f"names the variable {variable}, which is not set")
-        return environ[variable] if variable else ""
+        return environ[variable]

@@ -27,7 +27,7 @@ from streams.export.formats import Format, Row
 
 PART_ROWS = 5_000
 RUN_IDS = 200_000  # sorted in memory at a time
-_IDS, _PLAN = "ids", "plan.json"
+_MARK, _IDS, _PLAN = "profilestream-export", "ids", "plan.json"
 Say = Callable[[int, int], None]
 
 
@@ -106,8 +106,7 @@ class Export:
                     f"the interrupted export differs in {', '.join(other)}: begin anew without --resume"
                 )
             return plan
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        _begin(folder)
         count = list_ids(self._client, folder / _IDS)
         plan = {**wanted, "at_ms": now_ms if at_ms is None else at_ms, "now_ms": now_ms, "customers": count}
         draft = folder / "draft"
@@ -143,6 +142,15 @@ class Export:
         facts = {"as_of": iso(at_ms), "schema": str(document.SCHEMA), "layout": layout}
         facts["catalogue"] = str(self._rules.catalogue.revision)
         return formats.Parquet(table, {f"profilestream.{name}": text for name, text in facts.items()})
+
+
+def _begin(folder: Path) -> None:
+    """An empty folder; what lies there must be an export of ours."""
+    if folder.exists() and not (folder / _MARK).exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is in the way and no interrupted export")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARK).touch()
 
 
 def partial(out: Path) -> Path:

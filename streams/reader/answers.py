@@ -151,14 +151,14 @@ class Profile:
 
     Attributes:
         customer_id: whose.
-        version: counts stored writes.
         raw: the document, JSON as stored.
     """
 
-    __slots__ = ("_doc", "customer_id", "raw", "version")
+    __slots__ = ("_doc", "customer_id", "raw")
 
-    def __init__(self, customer_id: str, version: int, raw: bytes) -> None:
-        self.customer_id, self.version, self.raw = customer_id, version, raw
+    def __init__(self, customer_id: str, raw: bytes) -> None:
+        self.customer_id = customer_id
+        self.raw = raw
         self._doc: ProfileDocument | None = None
 
     @property
@@ -176,7 +176,7 @@ class Profile:
         return self._doc
 
     def __repr__(self) -> str:
-        return f"Profile({self.customer_id!r}, version={self.version}, {len(self.raw)} bytes)"
+        return f"Profile({self.customer_id!r}, {len(self.raw)} bytes)"
 
 
 class Page(NamedTuple):

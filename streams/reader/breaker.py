@@ -14,7 +14,7 @@ class Breaker:
     def __init__(self, settings: Settings) -> None:
         self._limit, self._rest_s, self._ratio = settings.failures, settings.rest_s, settings.retry_ratio
         self._failed = 0
-        self._closed_at_s = 0.0
+        self._open_until_s = 0.0
         self._retries = _SAVED_RETRIES
         self._lock = threading.Lock()
 
@@ -32,9 +32,11 @@ class Breaker:
             self._retries = min(self._retries + self._ratio, _SAVED_RETRIES)
             if self._failed < self._limit:
                 return True
-            if time.monotonic() < self._closed_at_s:
+            if time.monotonic() < self._open_until_s:
                 return False
-            self._closed_at_s = time.monotonic() + self._rest_s  # this caller tries, the others go on waiting
+            self._open_until_s = (
+                time.monotonic() + self._rest_s
+            )  # this caller tries, the others go on waiting
             return True
 
     def succeeded(self) -> None:
@@ -48,4 +50,4 @@ class Breaker:
         with self._lock:
             self._failed += 1
             if self._failed >= self._limit:
-                self._closed_at_s = time.monotonic() + self._rest_s
+                self._open_until_s = time.monotonic() + self._rest_s

@@ -12,7 +12,7 @@ redis-py has a cache of its own; it takes no pipelines, no asyncio and no Valkey
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import redis
@@ -45,17 +45,17 @@ class Mirror:
         """Whether what is remembered counts."""
         return time.monotonic() < self._valid_until_s
 
-    def known(self, keys: Mapping[str, str]) -> dict[str, Any]:
-        """What is remembered of these, under the names that they go by."""
+    def known(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """What is remembered of these."""
         if not self.listening:
             return {}
         kept = self._kept
-        return {name: raw for name, key in keys.items() if type(raw := kept.get(key.encode())) is bytes}
+        return {key: raw for key in keys if type(raw := kept.get(key.encode())) is bytes}
 
-    def tickets(self, keys: Iterable[str]) -> list[tuple[bytes, object]] | None:
-        """To be taken before asking for what is then `put`; None where nothing can be remembered."""
+    def tickets(self, keys: Iterable[str]) -> list[tuple[bytes, object]]:
+        """To be taken before asking for what is then `put`; none where nothing can be remembered."""
         if not self.listening:
-            return None
+            return []
         taken = [(key.encode(), object()) for key in keys]
         self._kept.update(taken)
         while len(self._kept) > self._most:

@@ -23,22 +23,12 @@ from .watch import TagChange
 
 T = TypeVar("T")
 _DEFAULT = Settings()
+_MOST = 10_000  # connections
 LOCAL = "redis://127.0.0.1:6379/0"
 
 
 class _Reader:
-    """What both readers are made of.
-
-    Args:
-        source: redis:// or rediss:// URL with user and password where there are some, or a redis-py client of
-            one's own, for Sentinel say. Give such a client `options()`, or its own time-outs and retries are
-            added to ours.
-        settings: patience and strictness, see `Settings`.
-        cluster: the URL is of a node of a Redis Cluster.
-        cache: so many profiles are remembered until the server says that they changed; 0 = none.
-        tracking: blocking redis-py client with `protocol=3` through which the cache hears of changes; None =
-            one is made of the URL. There is no cache on a cluster.
-    """
+    """What both readers are made of."""
 
     def __init__(
         self,
@@ -85,16 +75,32 @@ def options(timeout_s: float = _DEFAULT.timeout_s, *, asyncio: bool = False) -> 
 
 
 class ProfileReader(_Reader):
-    """Reads profiles, blocking; safe to share between threads. For the arguments see `_Reader`.
+    """Reads profiles, blocking; safe to share between threads.
 
     >>> with ProfileReader("redis://127.0.0.1:1/0") as reader:
     ...     reader.get("c-1")
     Unknown(reason='unreachable', detail='ConnectionError', age_s=None, as_of=None)
+
+    Args:
+        source: redis:// or rediss:// URL with user and password where there are some, or a redis-py client of
+            one's own, for Sentinel say. Give such a client `options()`, or its own time-outs and retries are
+            added to ours.
+        settings: patience and strictness, see `Settings`.
+        cluster: the URL is of a node of a Redis Cluster.
+        cache: so many profiles are remembered until the server says that they changed; 0 = none.
+        tracking: blocking redis-py client with `protocol=3` through which the cache hears of changes; None =
+            one is made of the URL. There is no cache on a cluster.
+
+    Raises:
+        ValueError: a cache is wanted where there can be none.
     """
 
     @staticmethod
     def _made(url: str, timeout_s: float, cluster: bool) -> Any:
-        return (RedisCluster if cluster else redis.Redis).from_url(url, **options(timeout_s))
+        more = options(timeout_s) | {
+            "max_connections": _MOST
+        }  # each thread has one; redis-py refuses the 101st
+        return (RedisCluster if cluster else redis.Redis).from_url(url, **more)
 
     def _run(self, plan: Plan[T]) -> T:
         try:
@@ -189,12 +195,16 @@ class ProfileReader(_Reader):
 
 
 class AsyncProfileReader(_Reader):
-    """`ProfileReader` for asyncio; one event loop."""
+    """`ProfileReader` for asyncio, with the same arguments; for one event loop."""
 
     @staticmethod
     def _made(url: str, timeout_s: float, cluster: bool) -> Any:
-        kind: Any = AsyncRedisCluster if cluster else redis.asyncio.Redis
-        return kind.from_url(url, **options(timeout_s, asyncio=True))
+        more = options(timeout_s, asyncio=True)
+        if cluster:
+            return AsyncRedisCluster.from_url(url, max_connections=_MOST, **more)
+        # Of thousands of tasks most wait for a connection; the plain pool would refuse them.
+        pool = redis.asyncio.BlockingConnectionPool.from_url(url, timeout=timeout_s, **more)
+        return redis.asyncio.Redis.from_pool(pool)
 
     async def _run(self, plan: Plan[T]) -> T:
         try:

@@ -5,7 +5,6 @@ cluster), and is sent their replies. `clients` runs the same plans blocking and 
 cannot differ. Read `deployment` first: a plan answers only for a deployment that is known and current.
 """
 
-import re
 import time
 from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime
@@ -40,7 +39,7 @@ from .documents import SCHEMA, Tag
 T = TypeVar("T")
 Plan: TypeAlias = Generator[Sequence[Command], list[Any], T]
 
-_HEAD = re.compile(rb'(\d+),"as_of":"([-0-9T:.]{23}Z)"')
+_ID, _VERSION, _AS_OF = b'{"customer_id":', b',"schema":%d,"version":' % SCHEMA, b',"as_of":"'
 
 
 def key_of(customer_id: str, buckets: int) -> str:
@@ -90,7 +89,10 @@ class Core:
 
     def get(self, customer_id: str) -> Plan[Answer[Profile]]:
         """Plan: one customer's profile."""
-        return (yield from self.get_many((customer_id,)))[customer_id]
+        try:
+            return (yield from self._read((customer_id,)))[customer_id]
+        except Failure as failure:
+            return failure.unknown
 
     def tags(self, customer_id: str) -> Plan[Answer[dict[str, Tag]]]:
         """Plan: what is held, by tag."""
@@ -133,6 +135,7 @@ class Core:
                 at, some = int(value(reply)[0]), value(reply)[1]
                 found.update(dict.fromkeys(some))
                 b += at == 0
+            yield from self._confirm(now)
         except Failure as failure:
             return failure.unknown
         page = Page([cid.decode() for cid in found], f"{b}:{at}" if b < now.buckets else None)
@@ -149,28 +152,39 @@ class Core:
 
     def _read(self, ids: Sequence[str]) -> Plan[dict[str, Answer[Profile]]]:
         now = self._pulse or (yield from self._young())
-        keys = {cid: key_of(cid, now.buckets) for cid in ids}
-        found: dict[str, Any] = self._mirror.known(keys) if self._mirror else {}
-        missing = [cid for cid in ids if cid not in found] if found else ids
-        tickets = self._mirror.tickets(keys[cid] for cid in missing) if self._mirror else None
-        commands: list[Command] = [("HGET", keys[cid], "doc") for cid in missing]
+        keys = [key_of(cid, now.buckets) for cid in ids]
+        raws, now = yield from (
+            self._mirrored(self._mirror, keys, now) if self._mirror else self._fetch(keys, now)
+        )
+        age_s = self._age_s(now)
+        return {cid: _judge(cid, raw, age_s) for cid, raw in zip(ids, raws, strict=True)}
+
+    def _fetch(self, keys: Sequence[str], now: Pulse) -> Plan[tuple[list[Any], Pulse]]:
+        """Documents, with the pulse where that is due: one round trip."""
+        commands: list[Command] = [("HGET", key, "doc") for key in keys]
         if self._is_due(now):
             commands += pulse_commands(now.buckets)
-        if commands:
-            replies = yield from self._ask(commands)
-            if len(replies) > len(missing):
-                now = self._learn(replies[len(missing) :])
-            found |= zip(missing, replies, strict=False)
-            if None in replies[: len(missing)]:
-                yield from self._confirm(now)
-            if self._mirror and tickets:
-                self._mirror.put(tickets, replies)
-        self._refuse_old(now)
-        age_s = now.age_s()
-        return {cid: _judge(cid, found[cid], age_s) for cid in ids}
+        if not commands:
+            return [], now
+        replies = yield from self._ask(commands)
+        if len(replies) > len(keys):
+            now, replies = self._learn(replies[len(keys) :]), replies[: len(keys)]
+        if None in replies:
+            yield from self._confirm(now)
+        return replies, now
+
+    def _mirrored(self, mirror: Mirror, keys: Sequence[str], now: Pulse) -> Plan[tuple[list[Any], Pulse]]:
+        """What is remembered, and the rest from the store."""
+        found = mirror.known(keys)
+        missing = [key for key in keys if key not in found]
+        tickets = mirror.tickets(missing)
+        replies, now = yield from self._fetch(missing, now)
+        mirror.put(tickets, replies)
+        found |= zip(missing, replies, strict=True)
+        return [found[key] for key in keys], now
 
     def _confirm(self, now: Pulse) -> Plan[None]:
-        """An absence counts only in the deployment that was looked at: an emptied store has nobody at all."""
+        """That nobody is there counts only in the deployment that was looked at, not once it is emptied."""
         (epoch,) = yield from self._ask([("HGET", META, "epoch")])
         if value(epoch) != now.epoch:
             self._pulse = None
@@ -179,7 +193,7 @@ class Core:
     def _current(self) -> Plan[Pulse]:
         """A young pulse, of a store that is current."""
         now = yield from self._young()
-        self._refuse_old(now)
+        self._age_s(now)
         return now
 
     def _young(self) -> Plan[Pulse]:
@@ -199,26 +213,27 @@ class Core:
         self._pulse = now = pulse(replies, self._settings.buckets)
         return now
 
-    def _refuse_old(self, now: Pulse) -> None:
+    def _age_s(self, now: Pulse) -> float | None:
+        """How old what is read now may be; a failure where that is too old."""
         age_s, most_s = now.age_s(), self._settings.max_age_s
-        if most_s is None:
-            return
-        if age_s is None:
-            raise Failure("no_clock", "no worker says how far it is")
-        if age_s > most_s:
-            raise Failure("stale", f"current to {age_s:.1f} s ago, asked for {most_s:g}", age_s)
+        if most_s is not None:
+            if age_s is None:
+                raise Failure("no_clock", "no worker says how far it is")
+            if age_s > most_s:
+                raise Failure("stale", f"current to {age_s:.1f} s ago, asked for {most_s:g}", age_s)
+        return age_s
 
     def _catalogue(self) -> Plan[Sets]:
-        """The tags in force; the text is read again only where the revision is another one."""
-        (revision,) = yield from self._ask([("HGET", CATALOGUE, "revision")])
-        if self._sets is None or self._sets.revision != value(revision):
+        """The tags in force; the text is read only where the revision is another one."""
+        now = yield from self._young()
+        if self._sets is None or self._sets.revision != now.revision:
             (reply,) = yield from self._ask([("HMGET", CATALOGUE, "revision", "text")])
             self._sets = sets_of(*value(reply))
         return self._sets
 
     def _ask(self, commands: Sequence[Command]) -> Plan[list[Any]]:
         """Replies to commands, errors of single ones among them; tried again within the budget."""
-        failure = Failure("resting", "it failed repeatedly and is left alone for a moment")
+        failure: Failure | None = None
         for attempt in range(1 + self._settings.retries):
             if not self._breaker.allows(is_retry=attempt > 0):
                 break
@@ -232,7 +247,7 @@ class Core:
                 self._breaker.succeeded()
                 return replies
             self._breaker.failed()
-        raise failure
+        raise failure or Failure("resting", "it failed repeatedly and is left alone for a moment")
 
 
 def _judge(customer_id: str, raw: Any, age_s: float | None) -> Answer[Profile]:
@@ -241,18 +256,20 @@ def _judge(customer_id: str, raw: Any, age_s: float | None) -> Answer[Profile]:
         return Absent(age_s)
     if isinstance(raw, Exception):
         return Unknown("refused", type(raw).__name__)
-    # As it is written today: one look at the head instead of parsing all of it.
-    start = b'{"customer_id":%b,"schema":%d,"version":' % (orjson.dumps(customer_id), SCHEMA)
-    if raw.startswith(start) and raw.endswith(b"}") and (head := _HEAD.match(raw, len(start))):
-        version, as_of = head.groups()
-        return Known(Profile(customer_id, int(version), raw), datetime.fromisoformat(as_of.decode()), age_s)
     try:
+        # As it is written today: one look at the head instead of parsing all of it.
+        start = _ID + orjson.dumps(customer_id) + _VERSION
+        if raw.startswith(start) and raw.endswith(b"}"):
+            n = len(start)
+            at = raw.find(_AS_OF, n, n + 32) + len(_AS_OF)
+            if at > n:
+                as_of = datetime.fromisoformat(raw[at : at + 24].decode())
+                return Known(Profile(customer_id, raw), as_of, age_s)
         doc = orjson.loads(raw)
         if doc["schema"] > SCHEMA:
             return Unknown("newer_schema", f"it has schema {doc['schema']}, this reader knows {SCHEMA}")
         if doc["customer_id"] == customer_id:
-            as_of = datetime.fromisoformat(doc["as_of"])
-            return Known(Profile(customer_id, int(doc["version"]), raw), as_of, age_s)
+            return Known(Profile(customer_id, raw), datetime.fromisoformat(doc["as_of"]), age_s)
     except (ValueError, LookupError, TypeError):
         pass
     return Unknown("damaged", "what is stored is no profile of this customer")

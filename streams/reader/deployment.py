@@ -25,8 +25,8 @@ class Settings(NamedTuple):
     Attributes:
         buckets: of the deployment, compared with the store's; None = whatever the store says.
         max_age_s: what is less current than this is unknown; None = any age will do, known or not.
-        timeout_s: for connecting, and for each reply.
-        retries: attempts after the first; a round trip takes at most `1 + retries` time-outs.
+        timeout_s: for connecting, and for each wait for bytes of a reply.
+        retries: attempts after the first; a server that is silent costs `1 + retries` time-outs.
         retry_ratio: so many retries a call in the long run at most: they must not double the load of a
             server in trouble.
         failures: consecutive ones that open the circuit breaker.
@@ -72,12 +72,14 @@ class Pulse(NamedTuple):
     Attributes:
         buckets: how many it has.
         epoch: identity of its data.
+        revision: of the catalogue in force; None = there is none.
         current_ms: everything that happened or fell due before is stored, epoch ms; None = nobody says.
         taken_s: when that was read, monotonic.
     """
 
     buckets: int
     epoch: bytes
+    revision: bytes | None
     current_ms: int | None
     taken_s: float
 
@@ -108,7 +110,8 @@ def value(reply: Any) -> Any:
 def pulse_commands(buckets: int) -> list[Command]:
     """What `pulse` wants replies to."""
     due: list[Command] = [("ZRANGE", f"ps:due:{{{b}}}", 0, 0, "WITHSCORES") for b in range(buckets)]
-    return [("HMGET", META, "buckets", "layout", "epoch"), ("HGETALL", CLOCK), *due]
+    facts: list[Command] = [("HMGET", META, "buckets", "layout", "epoch"), ("HGET", CATALOGUE, "revision")]
+    return [*facts, ("HGETALL", CLOCK), *due]
 
 
 def pulse(replies: Sequence[Any], wanted: int | None) -> Pulse:
@@ -129,13 +132,14 @@ def pulse(replies: Sequence[Any], wanted: int | None) -> Pulse:
         raise WrongDeployment(f"the store has key layout {layout}, this reader knows {LAYOUT!r}")
     try:
         count = int(buckets)
-        applied = [int(report[2:]) for report in value(replies[1]).values()]
-        due = [_score(found[-1]) for reply in replies[2:] if (found := value(reply))]
+        applied = [int(report[2:]) for report in value(replies[2]).values()]
+        due = [_score(found[-1]) for reply in replies[3:] if (found := value(reply))]
     except ValueError:
         raise Failure("damaged", "ps:meta or ps:clock says no number") from None
     if wanted is not None and count != wanted:
         raise WrongDeployment(f"the store has {count} buckets, the reader was told {wanted}")
-    return Pulse(count, epoch, min(applied + due) if applied else None, time.monotonic())
+    revision = value(replies[1])
+    return Pulse(count, epoch, revision, min(applied + due) if applied else None, time.monotonic())
 
 
 def _score(last: Any) -> int:

@@ -6,6 +6,7 @@ process remembers ids there. `profilestream alerts` is the finished consumer.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -114,5 +115,9 @@ def consumer(brokers: str) -> Iterable[Any]:
         from kafka import KafkaConsumer
     except ImportError:
         raise ReaderError("kafka-python is missing: pip install 'profilestream-reader[watch]'") from None
-    found: Iterable[Any] = KafkaConsumer(TOPIC, bootstrap_servers=brokers.split(","))
-    return found
+    return _follow(lambda: KafkaConsumer(TOPIC, bootstrap_servers=brokers.split(",")))
+
+
+def _follow(connect: Callable[[], Any]) -> Iterator[Any]:
+    with closing(connect()) as records:
+        yield from records

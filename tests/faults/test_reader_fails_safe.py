@@ -170,13 +170,14 @@ def test_a_document_damaged_in_the_middle_is_an_error_where_it_is_looked_at(worl
         assert issubclass(Damaged, ReaderError)
 
 
-def test_whoever_is_read_between_the_emptying_of_a_store_and_the_next_pulse_is_not_absent(
-    world: World,
-) -> None:
+@pytest.mark.parametrize("name", READS)
+def test_between_the_emptying_of_a_store_and_the_next_pulse_nobody_is_absent(world: World, name: str) -> None:
     with READERS["blocking"](world.proxy.url) as reader:
-        assert reader.get("c-1").known
+        assert READS[name](reader).known
         world.deployed.client.flushall()
-        assert reader.get("c-1") == Unknown("changed", "the store was emptied or replaced while it was read")
+        assert READS[name](reader) == Unknown(
+            "changed", "the store was emptied or replaced while it was read"
+        )
 
 
 @pytest.mark.parametrize("kind", READERS)

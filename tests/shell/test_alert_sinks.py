@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def test_the_shipped_example_can_be_used() -> None:
         ({"sink": {"kind": "mail"}}, "jsonl or webhook"),
         ({"sink": {"url": "ftp://x"}}, "http or https"),
         ({"sink": {"secret_env": "NOT_SET"}}, "variable NOT_SET, which is not set"),
+        ({"sink": {"headers_env": {"authorization": "NO_TOKEN"}}}, "variable NO_TOKEN, which is not set"),
         ({"sink": {"body": {"text": "{custmer}"}}}, "'{custmer}' is nothing"),
         ({"sink": {"tries": 0}}, "1 to 20"),
         ({"sink": {"timeout_s": 0}}, "seconds above 0"),
@@ -76,6 +78,13 @@ def test_a_short_secret_is_refused_without_being_shown() -> None:
     with pytest.raises(ConfigError, match="at least 16 bytes") as found:
         settings.settings(table(sink={"secret_env": "S"}), {"S": "hunter2"})
     assert "hunter2" not in str(found.value)
+
+
+def test_headers_may_come_from_the_environment() -> None:
+    more = {"headers": {"x-team": "a"}, "headers_env": {"authorization": "TOKEN"}}
+    desk = settings.settings(table(sink=more), {"TOKEN": "Bearer t"}).sinks["desk"]
+    assert isinstance(desk, settings.Webhook)
+    assert desk.headers == {"x-team": "a", "authorization": "Bearer t"}
 
 
 def test_bodies_are_data_until_the_end() -> None:
@@ -125,6 +134,27 @@ def test_a_webhook_is_posted_signed_and_refusals_say_whether_to_try_again() -> N
     with pytest.raises(Failed, match="no answer") as away:
         sink.send(ALERT)
     assert away.value.retry
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [("7", 7.0), ("86400", 60.0), ("", 0.0), ("soon", 0.0)])
+def test_a_receiver_may_ask_for_a_pause_within_reason(asked: str, wanted: float) -> None:
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(429)
+            self.send_header("retry-after", asked)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """In silence."""
+
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(Failed, match="status 429") as found:
+            webhook(f"http://127.0.0.1:{server.server_port}/").send(ALERT)
+        thread.join()
+    assert (found.value.retry, found.value.after_s) == (True, wanted)
 
 
 class Flaky:

@@ -658,6 +658,9 @@ def test_a_worker_needs_all_rights_of_its_user_and_no_others(tmp_path: Path, sto
         with redis.Redis.from_url(store.url("reader")) as reader, worker:
             wait_for(lambda: has_profiles(reader, batch), 60, worker)
             assert run(["trainer", "--once"], settings, tmp_path) == 0
+            changed = tmp_path / "tags.toml"  # a set of members goes
+            changed.write_text(Config().tags().text.replace("\nmembers = true", "", 1), encoding="utf-8")
+            assert run(["tags", "apply", str(changed)], settings, tmp_path) == 0
             time.sleep(2.5)  # the barrier, the relay, the heartbeat and the sweep have their turn
         assert worker.returncode == 0
         with redis.Redis(

@@ -62,6 +62,15 @@ def test_an_export_of_another_shape_is_not_taken_up(states: dict[str, bytes], tm
     assert Export(FakeStore(states), 64, SHIPPED, Shape("jsonl")).write(out, AT_MS, AT_MS) == len(states)
 
 
+def test_a_folder_of_somebody_else_is_left_alone(states: dict[str, bytes], tmp_path: Path) -> None:
+    theirs = run.partial(tmp_path / "out") / "thesis.tex"
+    theirs.parent.mkdir()
+    theirs.write_text("years of work")
+    with pytest.raises(ConfigError, match="in the way"):
+        Export(FakeStore(states), 64, SHIPPED, Shape()).write(tmp_path / "out", AT_MS, AT_MS)
+    assert theirs.read_text() == "years of work"
+
+
 def test_the_list_of_customers_is_sorted_outside_memory_and_names_each_once(
     tmp_path: Path, seed: int
 ) -> None:

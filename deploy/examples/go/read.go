@@ -116,7 +116,9 @@ func ageOf(clock, due []any) (time.Duration, bool) {
 		if err != nil {
 			return 0, false
 		}
-		oldest = min(oldest, ms)
+		if ms < oldest {
+			oldest = ms
+		}
 	}
 	return time.Duration(now-oldest) * time.Millisecond, true
 }
