@@ -72,10 +72,11 @@ def demo(
 def _settings(config: Config) -> dict[str, Any]:
     """Definitions come from the user's configuration, everything else is made for a minute."""
     names = ["zone", "currency", "recency_edges_days", "frequency_edges", "monetary_edges_minor", "catalogue"]
-    values = {name: getattr(config, name) for name in names}
-    mine = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values.items()}
+    values = ((name, getattr(config, name)) for name in names)
+    mine = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values}
+    mine |= {"trainer_interval_s": _TRAIN_S, "clusters": 3}  # 200 households are too few for more
     return {**mine, "clock": "event", "partitions": _PARTITIONS, "commit_interval_s": 0.3,
-            "relay_durable": False, "log_level": "warning", "trainer_interval_s": _TRAIN_S, "clusters": 3}  # fmt: skip
+            "relay_durable": False, "log_level": "warning"}  # fmt: skip
 
 
 @contextmanager
@@ -112,7 +113,7 @@ def _run(
         parts.callback(stack.stop)  # before it starts: Ctrl-C while it does must not leave half of it running
         stack.start()
         stack.start_worker()
-        if not missing_libraries():  # else the edges of the settings count
+        if not missing_libraries():
             stack.start_trainer()
         if status is not None:
             status.update("Reading the events, while the worker starts ...")
@@ -173,9 +174,8 @@ class _Show:
 
     async def _last_look(self, draw: Callable[[], None], reading: "asyncio.Task[None]") -> None:
         """Let the trainer see the end of the story, where there are enough customers for one."""
-        deadline_s = time.monotonic() + 2 * _TRAIN_S
-        if not self._stack.trainers or self._watch.profiles < _CROWD:
-            return
+        crowd = self._stack.trainers and self._watch.profiles >= _CROWD
+        deadline_s = time.monotonic() + (2 * _TRAIN_S if crowd else 0)
         while time.monotonic() < deadline_s and not (self._watch.trained() and await self._watch.settled()):
             await self._step(draw, reading)
 
