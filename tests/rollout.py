@@ -73,6 +73,12 @@ def produce(stack: LocalStack, events: Sequence[Event], per_second: float | None
     return asyncio.run(load.produce(stack.config.brokers, rows, per_second))
 
 
+def settle(stack: LocalStack, client: Any, ends: dict[Any, int], within_s: float) -> None:
+    """Wait for all records, and for the timers that became due meanwhile: they move members too."""
+    now_ms = int(time.time() * 1000)
+    wait_settled(client, stack.config.buckets, ends, now_ms, stack.workers, time.monotonic() + within_s)
+
+
 class Traffic(threading.Thread):
     """Clicks and orders of random customers at a rate, until stopped."""
 
@@ -143,7 +149,7 @@ def roll_out(
     apply_s = time.monotonic() - started
     traffic.stop()
     together = {tp: ends.get(tp, 0) + traffic.ends.get(tp, 0) for tp in ends.keys() | traffic.ends.keys()}
-    wait_settled(client, config.buckets, together, 0, stack.workers, time.monotonic() + 300)
+    settle(stack, client, together, 300)
     actual = announced(config.brokers, revision=2)
     after = {cid: codec.decode(blob) for cid, blob in exporter.states(client, ids, config.buckets)}
     untouched = [cid for cid in ids if after[cid].version == versions[cid] + 1]

@@ -9,7 +9,6 @@ in between; then every profile is judged once more, and every set of members cou
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -21,7 +20,6 @@ from throughput import machine
 from workload import SEED
 
 from streams import exporter
-from streams.cli.replay import wait_settled
 from streams.local.stack import LocalStack
 
 
@@ -46,7 +44,7 @@ def main() -> None:
             drawn = args.customers * 5 // 3
             ends = rollout.produce(stack, rollout.history(args.seed, drawn, args.customers * 5))
             client = exporter.connect(stack.config.redis_url)
-            wait_settled(client, stack.config.buckets, ends, 0, stack.workers, time.monotonic() + 1_800)
+            rollout.settle(stack, client, ends, 1_800)
             report = rollout.roll_out(stack, directory, args.seed, ends, live_per_s=args.rate, kill=args.kill)
     print(
         f"seed {args.seed}: {report.customers:,} profiles, {report.predicted:,} changes foreseen, "

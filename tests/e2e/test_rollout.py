@@ -1,6 +1,5 @@
 """Another catalogue comes into force while events come in: what was foreseen is what happens."""
 
-import time
 from pathlib import Path
 
 import orjson
@@ -8,7 +7,6 @@ import pytest
 import rollout
 
 from streams import catalogues, exporter
-from streams.cli.replay import wait_settled
 from streams.local.stack import LocalStack
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -24,7 +22,7 @@ def test_a_changed_catalogue_reaches_everyone_and_leaves_nobody_behind(
         stack.start_worker()
         ends = rollout.produce(stack, rollout.history(seed, 3_000, 15_000))
         client = exporter.connect(stack.config.redis_url)
-        wait_settled(client, stack.config.buckets, ends, 0, stack.workers, time.monotonic() + 120)
+        rollout.settle(stack, client, ends, 120)
         assert catalogues.read(client).revision == 1
         assert rollout.stale_members(client, stack.config) == ([], [])
         report = rollout.roll_out(stack, tmp_path, seed, ends, live_per_s=300, kill=kill)

@@ -19,7 +19,6 @@ from models import codec, rfm
 from models.population.codec import decode
 from models.population.snapshot import Snapshot
 from streams import catalogues, exporter, keys
-from streams.cli.replay import wait_settled
 from streams.config import Config
 from streams.local.stack import LocalStack
 from streams.topics import POPULATION, TAG_CHANGES
@@ -35,7 +34,7 @@ def test_one_line_of_snapshots_whatever_happens_to_trainers(tmp_path: Path, seed
         pids = [stack.start_worker().pid for _ in range(2)]
         ends = rollout.produce(stack, within_contract(rollout.history(seed, 1_500, 8_000)))
         client, config = exporter.connect(stack.config.redis_url), stack.config
-        wait_settled(client, config.buckets, ends, 0, stack.workers, time.monotonic() + 120)
+        rollout.settle(stack, client, ends, 120)
         for _ in range(2):
             stack.start_trainer()
         wait_for(lambda: version(client) >= 2, 60)
