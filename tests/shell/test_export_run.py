@@ -101,6 +101,8 @@ def test_row_groups_join_parts(
 
 @pytest.mark.store
 def test_a_file_that_cannot_be_written_is_one_sentence(valkey: EmbeddedStore) -> None:
+    with redis.Redis.from_url(valkey.url) as client:
+        client.flushall()
     done = CliRunner().invoke(cli, ["--redis-url", valkey.url, "export", "/proc/nowhere/out"])
     assert "/proc/nowhere/out cannot be written" in done.output
 
