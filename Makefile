@@ -42,6 +42,7 @@ test-int: $(STAMP) $(KAFKA)/.complete  ## Only what needs a broker or a store
 bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines (about three quarters of an hour)
 	$(BIN)/python tests/bench/parse.py
 	$(BIN)/python tests/bench/fold.py
+	$(BIN)/python tests/bench/tags.py
 	$(BIN)/python tests/bench/sections.py
 	$(BIN)/python tests/bench/size.py
 	$(BIN)/python tests/bench/population.py

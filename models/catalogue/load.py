@@ -21,7 +21,7 @@ from models.rulelang import Node, Rule, RuleError, Scope, compiled, fact, needs,
 from models.rulelang.literals import duration_ms
 from models.rulelang.nodes import And, Not
 
-MOST_TAGS = 256
+MOST_TAGS = 512
 _ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CASE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _KINDS = {
