@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
-AT_ONCE = 32  # customers between two rests: a few milliseconds in which no live event gets a turn
+AT_ONCE = 16  # customers between two rests: a few milliseconds in which no live event gets a turn
 REST_MOST_S = 0.25  # however long it waited for the store
 
 
