@@ -39,7 +39,7 @@ test: $(STAMP) $(KAFKA)/.complete check  ## Everything, real Apache Kafka and Re
 test-int: $(STAMP) $(KAFKA)/.complete  ## Only what needs a broker or a store
 	$(BIN)/python -m pytest -m "broker or store" tests
 
-bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines (about three quarters of an hour)
+bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines
 	$(BIN)/python tests/bench/parse.py
 	$(BIN)/python tests/bench/fold.py
 	$(BIN)/python tests/bench/tags.py

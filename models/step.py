@@ -32,7 +32,6 @@ from models.announcing import (
     set_spent,
 )
 from models.events import Click, Control, Order, Service
-from models.population.clusters import vector
 from models.rulelang import NEVER, Item
 from models.rules import Rules
 from models.state import State
@@ -185,8 +184,7 @@ def _place(view: View) -> None:
     if not now.orders:
         state.membership = None
     elif assigner is not None:
-        x = vector(view.at_ms - now.last_order_ms, now.orders, now.total_minor)
-        state.membership, moved_by = assigner.assign(state.membership, x, view.at_ms)
+        state.membership, moved_by = assigner.assign(state.membership, view.point, view.at_ms)
         if moved_by is not None:
             state.moved_by_model = moved_by == "model"
 

@@ -15,6 +15,8 @@ from models.catalogue import parts
 from models.health import MOVED_BY, Health, components, health
 from models.orders import LEDGER
 from models.population.churn import Rhythm, Risk, fixed_risk, risk
+from models.population.clusters import vector
+from models.population.snapshot import Three
 from models.rules import Rules
 from models.standing import Standing, standing
 from models.state import State
@@ -30,6 +32,7 @@ class View:
 
     Attributes:
         now: where the customer stands.
+        point: where that is among all customers, see `population.clusters.vector`; there must be an order.
         day: day number of the instant, by the deployment's calendar.
         risk: risk of churn, None for a customer without an order.
         health: health, None where nothing is known of it.
@@ -47,6 +50,7 @@ class View:
         "moving",
         "now",
         "parts",
+        "point",
         "risk",
         "rules",
         "state",
@@ -56,6 +60,7 @@ class View:
     now: Standing
     day: int
     parts: int
+    point: Three
     risk: Risk | None
     health: Health | None
 
@@ -75,6 +80,9 @@ class View:
             value = self.rules.calendar.day(self.at_ms)
         elif name == "parts":
             value = _parts(self.state)
+        elif name == "point":
+            now = self.now
+            value = vector(self.at_ms - now.last_order_ms, now.orders, now.total_minor)
         elif name == "risk":
             value = self._risk()
         elif name == "health":

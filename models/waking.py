@@ -2,7 +2,6 @@
 
 from models.days import WINDOWS
 from models.engagement import WINDOWS as CLICK_WINDOWS
-from models.population.clusters import vector
 from models.population.drifting import looks_again_ms
 from models.view import View
 
@@ -34,5 +33,4 @@ def _cluster_ms(view: View) -> int:
     now, population, held = view.now, view.rules.population, view.state.membership
     if held is None or population is None or population.assigner is None or not now.orders:
         return 0
-    x = vector(view.at_ms - now.last_order_ms, now.orders, now.total_minor)
-    return looks_again_ms(held, x, now.last_order_ms, view.at_ms, population.assigner)
+    return looks_again_ms(held, view.point, now.last_order_ms, view.at_ms, population.assigner)

@@ -14,6 +14,7 @@ Theory
     the instant.
 """
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from models.catalogue.held import Held
@@ -55,7 +56,7 @@ class About(NamedTuple):
     values: tuple[str, ...] = ()
 
 
-class Tag:
+class Tag(ABC):
     """See the module; `Flag`, `Stated` and `Cases` say what `judge` and `because` are."""
 
     __slots__ = ("about", "dwell_ms", "id", "rule", "ttl_ms", "version")
@@ -66,6 +67,7 @@ class Tag:
         self.rule = f"{about.id}@{about.version}"
         self.dwell_ms, self.ttl_ms = about.dwell_ms, about.ttl_ms
 
+    @abstractmethod
     def judge(self, view: Facts, held: Held | None, spent: bool) -> Judged:
         """The value, and the end of the stretch over which it is sure to stay, `NEVER` for ever.
 
@@ -74,15 +76,14 @@ class Tag:
             held: what is announced, None = nothing.
             spent: whether its time ran out while its condition goes on.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def because(self, view: Facts, held: Held | None) -> list[Item]:
         """What decided, see `rulelang.evidence`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_firm(self, value: Value) -> bool:
         """Whether the value is sure to change at the end of its stretch."""
-        raise NotImplementedError
 
     def until_ms(
         self,

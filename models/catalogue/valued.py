@@ -1,5 +1,6 @@
 """Tags that have a value: categories and numbers."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from math import floor
 from typing import Any
@@ -46,12 +47,12 @@ class Valued(Tag):
         value, end_ms = self._raw(view)
         return value, min(sign, end_ms)
 
+    @abstractmethod
     def _raw(self, view: Facts) -> Judged:
         """The value without condition and dwell."""
-        raise NotImplementedError
 
-    def _told(self, view: Facts) -> list[Item]:
-        raise NotImplementedError
+    @abstractmethod
+    def _told(self, view: Facts) -> list[Item]: ...
 
 
 class Stated(Valued):

@@ -66,8 +66,8 @@ def producer(brokers: str) -> Producer:
     )
 
 
-def send(brokers: str, rate: int, count: int, start_s: float) -> None:
-    """The sender process: prints how far it fell behind its plan."""
+def send(brokers: str, rate: int, count: int, start_s: float, number: int = 0) -> None:
+    """The sender process: prints how far it fell behind its plan, ms."""
     out = producer(brokers)
     out.list_topics("orders", timeout=10)
     worst_s = 0.0
@@ -78,7 +78,7 @@ def send(brokers: str, rate: int, count: int, start_s: float) -> None:
             time.sleep(wait_s)
         worst_s = max(worst_s, -wait_s)
         customer = customer_of(i)
-        out.produce("orders", order(customer, 0), customer)
+        out.produce("orders", order(customer, number), customer)
     out.flush()
     print(f"{worst_s * 1000:.1f}")
 

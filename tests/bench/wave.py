@@ -23,7 +23,7 @@ import orjson
 import redis
 from confluent_kafka import Consumer, TopicPartition
 from harness import BUCKETS, ROOT, Site, site
-from latency import _channel, _listen, _percentile, _until_started, customer_of, order, producer
+from latency import _channel, _listen, _percentile, _until_started, customer_of, send
 from throughput import machine
 
 from models import codec, document, step
@@ -76,21 +76,6 @@ async def fill(url: str, count: int, due_ms: int) -> None:
         assert await store.commit(writes, 1) == []
     await store.close()
     print(f"filled    {count:,} sleepers, {len(blob)} B of state, {seq} changes each before", flush=True)
-
-
-def send(brokers: str, rate: int, count: int, start_s: float, number: int) -> None:
-    """The sender process: prints how far it fell behind its plan, ms."""
-    out, worst_s = producer(brokers), 0.0
-    out.list_topics("orders", timeout=10)
-    for i in range(count):
-        wait_s = start_s + i / rate - time.monotonic()
-        if wait_s > 0:
-            out.poll(0)
-            time.sleep(wait_s)
-        worst_s = max(worst_s, -wait_s)
-        out.produce("orders", order(customer_of(i), number), customer_of(i))
-    out.flush()
-    print(f"{worst_s * 1000:.1f}")
 
 
 def live(here: Site, client: "redis.Redis", rate: int, seconds: int, number: int) -> str:
