@@ -68,6 +68,24 @@ class Config:
         True, "bool", "idempotent producer; false only where the broker has none"
     )
     log_level: str = _setting("info", "debug|info|warning|error", "least severe log line that is written")
+    log_format: str = _setting("text", "text|json", "form of log lines")
+    metrics: str = _setting(
+        "", "host:port", "where /metrics, /healthz and /readyz answer; empty = nowhere, port 0 = any free one"
+    )
+    trace_endpoint: str = _setting(
+        "", "URL", "OpenTelemetry collector (OTLP over HTTP) that gets a span a batch; empty = no tracing"
+    )
+    lag_slo_s: float = _setting(
+        5.0, "seconds", "age of the oldest event not yet applied from which profiles count as stale"
+    )
+    history: int = _setting(32, "changes", "tag changes kept with each profile; 0 = none")
+    console: str = _setting("127.0.0.1:8080", "host:port", "where the console answers")
+    console_token: str = _setting(
+        "", "secret", "what the console asks for; needed beyond loopback, better in the environment"
+    )
+    prometheus_url: str = _setting(
+        "", "URL", "Prometheus that the console reads its charts' past from; empty = what it kept itself"
+    )
     on_data_loss: str = _setting(
         "rebuild", "rebuild|refuse", "when Redis lost its data while Kafka has commits"
     )

@@ -92,7 +92,7 @@ def _convert(setting: Field[Any], value: Any) -> Any:
         return type(default)(value)
     except (ValueError, TypeError, KeyError, OverflowError):
         like = repr(default) if isinstance(default, bool | int | float | str | tuple) else "a table"
-        shown = "what it is" if setting.name == "privacy_key" else repr(value)
+        shown = "what it is" if setting.name in _SECRETS else repr(value)
         raise ConfigError(f"setting '{setting.name}' must be like {like}, not {shown}") from None
 
 
@@ -108,11 +108,13 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+_SECRETS = ("privacy_key", "console_token")
 _CHOICES = {
     "clock": ("wall", "event"),
     "lifecycle": tuple(VOCABULARIES),
     "churn_rule": ("rhythm", "fixed"),
     "clusterer": ("kmeans", "clustream"),
+    "log_format": ("text", "json"),
     "log_level": ("debug", "info", "warning", "error"),
     "on_data_loss": ("rebuild", "refuse"),
 }
@@ -129,7 +131,7 @@ _AT_LEAST_ONE = (
     "sweep_per_s",
     "clusters",
 )
-_NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch", "trainer_seed")
+_NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch", "trainer_seed", "history")
 _SECONDS = (
     "session_timeout_s",
     "heartbeat_s",
@@ -137,6 +139,7 @@ _SECONDS = (
     "stall_s",
     "trainer_interval_s",
     "trainer_lease_s",
+    "lag_slo_s",
 )
 
 

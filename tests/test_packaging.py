@@ -166,7 +166,7 @@ def test_locks_fulfil_what_the_project_asks_for_and_agree_with_each_other() -> N
     runtime, dev, data = locked("runtime.lock"), locked("dev.lock"), locked("data.lock")
     trainer = locked("trainer.lock")
     assert unmet(PROJECT["dependencies"], runtime) == []
-    assert unmet(PROJECT["dependencies"] + extras["local"] + extras["dev"], dev) == []
+    assert unmet(PROJECT["dependencies"] + extras["local"] + extras["dev"] + extras["tracing"], dev) == []
     assert unmet(extras["trainer"], trainer) == unmet(extras["trainer"], dev) == []
     assert {name: dev.get(name) for name in trainer} == trainer
     assert not runtime.keys() & trainer.keys()
