@@ -131,7 +131,14 @@ _AT_LEAST_ONE = (
     "sweep_per_s",
     "clusters",
 )
-_NOT_NEGATIVE = ("fetch_wait_ms", "future_limit_s", "redis_replicas", "input_epoch", "trainer_seed", "history")
+_NOT_NEGATIVE = (
+    "fetch_wait_ms",
+    "future_limit_s",
+    "redis_replicas",
+    "input_epoch",
+    "trainer_seed",
+    "history",
+)
 _SECONDS = (
     "session_timeout_s",
     "heartbeat_s",

@@ -45,7 +45,11 @@ def collect(client: Any, buckets: int, sets: list[str], *, every_tag: bool = Fal
         out["tags"] = {tag: dict(sorted(tags[tag].items())) for tag in sorted(tags)}
     counted = books.counted(client)
     out["feedback"] = said(counted.pop(feedback.NAME, {}))
-    out["alerts"] = {name.removeprefix("alerts-"): raised(counts) for name, counts in sorted(counted.items())}
+    out["alerts"] = {
+        name.removeprefix("alerts-"): raised(counts)
+        for name, counts in sorted(counted.items())
+        if name.startswith("alerts-")
+    }
     return out
 
 

@@ -134,7 +134,8 @@ class ChurnAlerts:
         pipe.execute()
 
     def _bury(self, letter: dict[str, Any]) -> None:
-        self._letters.bury(letter, letter["alert"]["customer_id"])
+        named = {**letter, "name": self._settings.rules.name}
+        self._letters.bury(named, letter["alert"]["customer_id"])
 
     def close(self) -> None:
         """Disconnect."""

@@ -19,15 +19,18 @@ from streams.cli.parts import until_stopped
     help="Whom to alert about, where to, how often: see deploy/examples/alerts.toml.",
 )
 @click.option("--check", is_flag=True, help="Only say whether the rules file can be used.")
+@click.option("--resend", is_flag=True, help="Deliver again what went to topic alerts-dead, then end.")
 @pass_context
-def alerts(context: Context, path: Path, check: bool) -> None:
+def alerts(context: Context, path: Path, check: bool, resend: bool) -> None:
     """Raise alerts when customers take on a tag's value, and take them back when they leave it.
 
     Each is delivered at least once, a repeat under the same id; what a sink does not take in the end goes to
-    topic `alerts-dead`. SIGTERM stops it in an orderly way, SIGKILL loses nothing.
+    topic `alerts-dead`, from where `--resend` takes it when the sink is well again (exit code 2: some
+    are dead again). SIGTERM stops it in an orderly way, SIGKILL loses nothing.
     """
     from streams.alerts import settings
     from streams.alerts.consumer import ChurnAlerts
+    from streams.alerts.resend import Resending
 
     found = settings.load(path, os.environ)
     if check:
@@ -35,4 +38,13 @@ def alerts(context: Context, path: Path, check: bool) -> None:
         return
     config = context.config()
     client = exporter.connect(config.redis_url)
-    ChurnAlerts(config, found, client, stop=until_stopped(config)).run()
+    stop = until_stopped(config)
+    if not resend:
+        ChurnAlerts(config, found, client, stop=stop).run()
+        return
+    said = Resending(config, found, client, stop).run()
+    click.echo(
+        f"{said['delivered']} delivered, {said['taken_back']} taken back meanwhile, {said['dead']} dead again"
+    )
+    if said["dead"]:
+        raise SystemExit(2)

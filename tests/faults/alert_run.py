@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -151,11 +152,25 @@ def consumer(
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / f"{name}.toml"
     file.write_text(RULES.format(name=name, group=group, tries=tries), encoding="utf-8")
+    argv = [sys.executable, "-m", "streams", "alerts", "--rules", str(file)]
+    return LocalProcess("alerts", argv, log=directory / f"{name}.log", env=environment(settings, desk))
+
+
+def environment(settings: dict[str, str], desk: Desk) -> dict[str, str]:
+    """What the commands on alerts are told."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     env |= {PREFIX + name.upper(): value for name, value in settings.items()}
-    env |= {"DESK_URL": desk.url, "DESK_SECRET": SECRET}
-    argv = [sys.executable, "-m", "streams", "alerts", "--rules", str(file)]
-    return LocalProcess("alerts", argv, log=directory / f"{name}.log", env=env)
+    return env | {"DESK_URL": desk.url, "DESK_SECRET": SECRET}
+
+
+def resend(directory: Path, settings: dict[str, str], desk: Desk) -> tuple[int, dict[str, int]]:
+    """`profilestream alerts --resend` with the rules of `consumer`: exit code, and what it says by word."""
+    argv = [sys.executable, "-m", "streams", "alerts", "--rules", str(directory / "test.toml"), "--resend"]
+    done = subprocess.run(
+        argv, env=environment(settings, desk), capture_output=True, text=True, timeout=120, check=False
+    )
+    said = (one.strip().partition(" ") for one in done.stdout.split(","))
+    return done.returncode, {word: int(count) for count, _, word in said}
 
 
 def produce(brokers: str, values: list[bytes]) -> None:

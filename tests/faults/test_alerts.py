@@ -92,6 +92,33 @@ def test_consumers_that_share_the_work_die_sleep_and_wake_up_as_zombies(tmp_path
     assert [line for line in alert_run.unlike(desk, letters, wanted) if "in the order" not in line] == []
 
 
+def test_dead_alerts_are_delivered_when_the_sink_is_well_again(tmp_path: Path, seed: int) -> None:
+    """Raised ones only if they still stand, once; what fails again waits for the next pass."""
+    rng = random.Random(seed)
+    values = list(alert_run.history(rng, 40, 12))
+    wanted = alert_run.expected(values, "test")
+    settings = {"partitions": 4, "log_level": "warning", "producer_idempotent": False}
+    with LocalStack(tmp_path, settings) as stack, Desk(rng, 1.0) as desk:
+        process = alert_run.consumer(tmp_path, stack.settings, desk, "test", "", tries=1)
+        with process:
+            alert_run.produce(stack.config.brokers, values)
+            wait_read(stack, len(values), "alerts-test")
+        assert process.returncode == 0, process.log.read_text()[-2000:]
+        desk.got.clear()
+        desk._failing = 0.5
+        first = alert_run.resend(tmp_path, stack.settings, desk)
+        desk._failing = 0.0
+        second, third = (alert_run.resend(tmp_path, stack.settings, desk) for _ in range(2))
+    print(f"{len(wanted)} alerts: {first}, {second}, {third}")
+    assert first[0] == 2
+    assert first[1]["dead again"] > 0
+    assert second == (0, {"delivered": first[1]["dead again"], "taken back meanwhile": 0, "dead again": 0})
+    assert third == (0, {"delivered": 0, "taken back meanwhile": 0, "dead again": 0})
+    got = {(alert["id"], alert["action"]) for alert in desk.got}
+    assert got == {(alert, said[-1][0]) for alert, said in wanted.items()}
+    assert first[1]["taken back meanwhile"] == sum(len(said) > 1 for said in wanted.values()) > 0
+
+
 def wait_for_arrivals(desk: Desk, count: int) -> None:
     deadline = time.monotonic() + 60
     while len(desk.got) < count:
