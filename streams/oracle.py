@@ -131,6 +131,7 @@ def _profile(kinds: dict[str, list[Timed]], at_ms: int, settings: OracleSettings
         out["last_active_at"] = iso(max(own))
     if times_ms:
         out["churn"] = _churn(times_ms, at_ms, settings)
+        out |= _value(orders, times_ms, at_ms, settings)
         if "cluster" in settings.announced:
             out["cluster"] = settings.announced["cluster"]
     stage = {"threshold_days": _threshold_days(out["lifecycle"]["stage"], settings)}
@@ -150,12 +151,23 @@ def _churn(times_ms: list[int], at_ms: int, settings: OracleSettings) -> dict[st
     found = oracle_population.churn(days, times_ms, at_ms, settings)
     if found and settings.churn_rule == "rhythm":
         return found
+    alive = {name: p for name, p in found.items() if name == "p_alive"}
     medium_ms, high_ms = (times_ms[-1] + days * _DAY_MS for days in settings.churn_days)
     if at_ms >= high_ms:
-        return {**found, "risk": "high"}
+        return {**alive, "risk": "high"}
     if at_ms >= medium_ms:
-        return {**found, "risk": "medium", "risk_changes_at": iso(high_ms)}
-    return {**found, "risk": "low", "risk_changes_at": iso(medium_ms)}
+        return {**alive, "risk": "medium", "risk_changes_at": iso(high_ms)}
+    return {**alive, "risk": "low", "risk_changes_at": iso(medium_ms)}
+
+
+def _value(
+    orders: list[Purchase], times_ms: list[int], at_ms: int, settings: OracleSettings
+) -> dict[str, Any]:
+    days = [local(one, settings.zone).toordinal() for one in times_ms]
+    valued = {local(one.at_ms, settings.zone).toordinal() for one in orders if one.minor is not None}
+    total_minor = sum(one.minor or 0 for one in orders)
+    found = oracle_population.value(days, times_ms, len(valued), total_minor, at_ms, settings)
+    return {"value": found} if found else {}
 
 
 def _counted(orders_ms: list[int], clicks: list[Timed], services: list[Timed]) -> dict[str, list[int]]:

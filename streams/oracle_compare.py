@@ -10,6 +10,7 @@ _OTHER = "engagement.actions.other"
 _ROUNDED = {"engagement": 1e-6, "satisfaction": 1.1e-5}
 _ROUNDED |= dict.fromkeys(("preferences", "habits", "promotion", "health"), 1.1e-4)
 _ROUNDED |= {"churn.p_alive": 1.1e-6, "habits.gap_median_days": 0.0, "habits.gap_spread_days": 0.0}
+_ROUNDED |= {"value.expected_orders_365d": 5.1e-5, "value.clv_365d_minor": 0.51}
 _ROUNDED |= {"promotion.mean_order_minor": 0.011, "health.score": 0.011, "service.return_ratio": 1.1e-4}
 # What says something by being in the document: one more than expected is a difference.
 _SURPLUS = re.compile(

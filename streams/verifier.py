@@ -9,8 +9,8 @@ Theory
     not above the offset in the profile, because it says so itself. What is neither is still on its way.
     A profile that is already evaluated later than asked is compared at its own instant: events cannot be
     taken out of it again.
-    Under a population snapshot the oracle computes scores, segment, p(alive) and risk out of the same
-    snapshot; `oracle_population` says what it takes as told, and `UNTOLD` here what nothing is held against.
+    Under a population snapshot the oracle computes scores, segment, p(alive), risk and value out of the same
+    snapshot; `oracle_population` says what it takes as told.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,8 +29,6 @@ from streams.config import Config
 from streams.oracle import OracleSettings, compare, recompute
 from streams.recorded import Fact, Facts
 from streams.store.contract import StoreError, StoreUnfit
-
-UNTOLD = ("value", "churn.risk_changes_at")  # under a population
 
 
 class Live(NamedTuple):
@@ -142,7 +140,7 @@ def _one(
     wanted = recompute(counted, at_ms, settings=_told(numbers, found)).get(cid)
     if wanted is None:
         return [*out, "(profile): no event explains it"]
-    return out + compare(wanted, _tellable(found, numbers))
+    return out + compare(wanted, found)
 
 
 def _told(numbers: OracleSettings, found: dict[str, Any]) -> OracleSettings:
@@ -153,25 +151,19 @@ def _told(numbers: OracleSettings, found: dict[str, Any]) -> OracleSettings:
     announced: dict[str, Any] = {"scores": (rfm["r"], rfm["f"], rfm["m"])}
     if "cluster" in found:
         announced["cluster"] = found["cluster"]
+    if "risk_changes_at" in found.get("churn", {}):
+        announced["risk_changes_at"] = found["churn"]["risk_changes_at"]
     return replace(numbers, announced=announced)
-
-
-def _tellable(found: dict[str, Any], numbers: OracleSettings) -> dict[str, Any]:
-    """A document without what the oracle cannot tell under a population."""
-    if numbers.population is None:
-        return found
-    out = {name: part for name, part in found.items() if name not in UNTOLD}
-    if "p_alive" in out.get("churn", {}) and numbers.churn_rule == "rhythm":
-        out["churn"] = {name: part for name, part in out["churn"].items() if f"churn.{name}" not in UNTOLD}
-    return out
 
 
 def notes(rules: Rules) -> list[str]:
     """What a reader must know of the comparison under what is in force."""
     if rules.population is None:
         return []
-    said = f"population {rules.population.version} is in force: {' and '.join(UNTOLD)} are not compared"
-    return [f"{said}; the cluster, and scores held within the snapshot's bands, are taken from the profile"]
+    said = (
+        f"population {rules.population.version} is in force: the cluster, and scores held within its bands,"
+    )
+    return [f"{said} are taken from the profile"]
 
 
 def _due(fact: Fact, watermarks: Mapping[str, int], applied: Mapping[str, int]) -> bool:

@@ -14,8 +14,9 @@ import models.sections
 import models.view
 from models import codec, document, step
 from models.catalogue.catalogue import Catalogue
-from models.population.churn import Risk
+from models.population.churn import Risk, risk
 from models.population.population import Population
+from models.population.value import clv_minor, expected_orders
 from models.rules import Rules
 from models.state import State
 from models.view import View
@@ -88,6 +89,12 @@ def test_the_fixed_rule_of_churn_is_compared_to_the_millisecond(world: dict[str,
     assert verdict(live(world, replace(rules, churn_rule="fixed")), world, config).differences == {}
 
 
+def later_risk(*args: Any) -> Risk:
+    """Right but for three milliseconds."""
+    right = risk(*args)
+    return right._replace(until_ms=right.until_ms + 3 if right.until_ms else 0)
+
+
 @pytest.mark.parametrize(
     ("part", "name", "wrong", "path"),
     [
@@ -95,6 +102,14 @@ def test_the_fixed_rule_of_churn_is_compared_to_the_millisecond(world: dict[str,
         (models.rfm, "recency_score", lambda *_: 1, "rfm.r"),
         (models.sections, "p_alive", lambda *_: 0.123, "churn.p_alive"),
         (models.view, "risk", lambda *_: Risk("high", 0), "churn.risk"),
+        (models.view, "risk", later_risk, "churn.risk_changes_at"),
+        (
+            models.sections,
+            "expected_orders",
+            lambda *a: expected_orders(*a) + 1e-3,
+            "value.expected_orders_365d",
+        ),
+        (models.sections, "clv_minor", lambda *a: clv_minor(*a) + 2, "value.clv_365d_minor"),
     ],
 )
 def test_wrong_arithmetic_is_a_difference(
