@@ -17,6 +17,13 @@ ENTERED, LEFT, CHANGED = "profilestream.tag.entered", "profilestream.tag.left", 
 CORRECTED = "profilestream.tag.corrected"
 
 
+def kind(change: Change) -> str:
+    """Type of the event that announces a change."""
+    if change.corrects:
+        return CORRECTED
+    return ENTERED if change.old is None else LEFT if change.new is None else CHANGED
+
+
 def change_id(epoch: str, customer_id: str, seq: int) -> str:
     """Id of a customer's change number `seq`: 32 hexadecimal digits."""
     return sha256(f"{epoch}\n{customer_id}\n{seq}".encode()).hexdigest()[:32]
@@ -56,15 +63,14 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
         "effective_at": effective_at,
         "known_at": iso(known_ms),
     }
-    kind = ENTERED if old is None else LEFT if new is None else CHANGED
     if corrects:  # take these back
-        kind, data["corrects"] = CORRECTED, [change_id(epoch, customer_id, one) for one in corrects]
+        data["corrects"] = [change_id(epoch, customer_id, one) for one in corrects]
     return orjson.dumps(
         {
             "specversion": "1.0",
             "id": change_id(epoch, customer_id, seq),
             "source": SOURCE,
-            "type": kind,
+            "type": kind(change),
             "subject": customer_id,
             "time": effective_at,
             "datacontenttype": "application/json",

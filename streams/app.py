@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +11,9 @@ from streams.config import Config, instant_ms
 from streams.decoding import Decoding
 from streams.engine.transport import BatchTransport
 from streams.intake import Intake
+from streams.metrics import declared, server
+from streams.metrics.service import Service, name_of_process
+from streams.metrics.worker import WorkerVitals
 from streams.processor import Processor
 from streams.publisher import Publisher
 from streams.relay import Relay
@@ -33,13 +34,16 @@ class Parts:
     Args:
         config: all settings.
         store: a store to use instead of the configured one.
+
+    Raises:
+        Unavailable: the port of `metrics` is taken.
     """
 
     def __init__(self, config: Config, store: Store | None = None) -> None:
         live = config.clock == "wall"
         rules = config.rules()
         self.config = config
-        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.name = name_of_process()
         self.store = store or RedisStore(config.redis_url, config.buckets, replicas=config.redis_replicas)
         self.publisher = Publisher(
             config.brokers,
@@ -86,6 +90,16 @@ class Parts:
             on_size=self._outbox_size,
         )
         self.watchdog = Watchdog(self.store, self.intake, self.worker, stall_s=config.stall_s)
+        seen = WorkerVitals(self, live=live)
+        self.service = Service(
+            declared.WORKER,
+            self.name,
+            redis_url=config.redis_url if store is None else "",
+            taken=server.bind(config.metrics),
+            fill=seen.fill,
+            ready=seen.ready,
+            look=seen.look,
+        )
         self._attach()
 
     async def _sources(self) -> list[str]:
@@ -115,6 +129,10 @@ class Parts:
             await asyncio.gather(*running, return_exceptions=True)
             await self.publisher.stop()
 
+        def at_once() -> None:
+            running.append(asyncio.create_task(_or_crash(self.service.run, self.app)))
+
+        self.app.at_start = at_once
         self.app.on_before_shutdown.connect(stop, weak=False)
         self.app.task(start)
 
@@ -129,6 +147,13 @@ async def _or_crash(run: Callable[[], Awaitable[None]], app: Any) -> None:
 
 
 class _App(faust.App):  # type: ignore[misc]
+    at_start: Callable[[], None]
+
+    async def on_start(self) -> None:
+        """Before the group is joined, which takes its time: the process can be looked at meanwhile."""
+        await super().on_start()
+        self.at_start()
+
     def _create_directories(self) -> None:
         """Nothing of ours is on disk, and the working directory may not be ours to write."""
 

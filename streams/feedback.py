@@ -49,6 +49,7 @@ class FeedbackCounter:
         self._book = Book(client, NAME)
         self._letters = Letters(config, DEAD_LETTER)
         self._bury = bury or self._letters.bury
+        self.reader: Reader | None = None
 
     def run(self) -> None:
         """Until stopped.
@@ -58,7 +59,8 @@ class FeedbackCounter:
         """
         group = f"{self._config.group}-{NAME}"
         try:
-            Reader(self._config, FEEDBACK, group, self._book, self.handle, self._stop).run()
+            self.reader = Reader(self._config, FEEDBACK, group, self._book, self.handle, self._stop)
+            self.reader.run()
         finally:
             self._letters.close()
 

@@ -16,24 +16,12 @@ from models.rules import Rules
 from models.state import State
 from models.step import Arrival
 from models.view import View
+from streams.metrics.counts import Counts
 from streams.store.contract import InForce, Store, Stored, StoreUnfit, Write
 
 log = logging.getLogger(__name__)
 
 TOKEN_BYTES = 8
-
-
-class Counts:
-    """What went through since the start."""
-
-    __slots__ = ("changes", "commits", "dead", "events", "repeats", "stale", "wakes")
-
-    def __init__(self) -> None:
-        self.events = self.repeats = self.dead = self.changes = self.commits = self.stale = self.wakes = 0
-
-    def as_dict(self) -> dict[str, int]:
-        """Names and numbers."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Folding:
@@ -111,6 +99,8 @@ class Folding:
         done = step.on_wake(state, now_ms, self.rules)
         if done.view is None:
             return None  # somebody else was here
+        if 0 < wake_before_ms <= now_ms:
+            self.counts.delays.observe(((known_ms if self._live else now_ms) - wake_before_ms) / 1000)
         return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
 
     def _write(
@@ -134,6 +124,7 @@ class Folding:
             None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
             [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
             _members(done, state, catalogue) if done.changes or done.is_adopted else (),
+            [(change.tag, changes.kind(change)) for change in done.changes],
         )
 
     def _token(self) -> bytes:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from models.events import Event, EventError
 from models.step import NO_LIMIT_MS, Arrival
-from streams.lane import DeadLetter, End, Lane, Record, TopicPartition
+from streams.lane import DeadLetter, End, Lane, Record, TopicPartition, Waiting
+from streams.metrics.counts import LATE_MS, IntakeCounts
 
 HELD_MOST = 20_000  # records held back per partition before it is paused
 Decode = Callable[[str, bytes | None, int | None], Event]
@@ -25,11 +26,13 @@ class Ready(NamedTuple):
         arrivals: customer id -> arrivals, in the order in which they are to be applied.
         dead: rejected records.
         done: partition -> (next offset, mark) once all of it is applied.
+        appended: topic -> when the records of the arrivals were appended, epoch ms.
     """
 
     arrivals: dict[str, list[Arrival]]
     dead: list[DeadLetter]
     done: dict[TopicPartition, tuple[int, int]]
+    appended: dict[str, list[int]] = {}  # noqa: RUF012 - of a tuple, never changed
 
 
 class Intake:
@@ -50,6 +53,7 @@ class Intake:
         self._lanes: dict[TopicPartition, Lane] = {}
         self._gaps: set[tuple[TopicPartition, int, int]] = set()
         self.problems: list[str] = []  # for the caller to report, and clear
+        self.counts = IntakeCounts()
 
     def assign(self, positions: Mapping[TopicPartition, int], marks: Mapping[str, int]) -> None:
         """Start anew from these offsets; whatever was fetched before is void.
@@ -58,7 +62,10 @@ class Intake:
             positions: partition -> next offset.
             marks: source -> instant up to which a former owner had applied everything.
         """
-        self._lanes = {tp: Lane(at, marks.get(self.source(tp), 0)) for tp, at in positions.items()}
+        self._lanes = {}
+        for tp, at in positions.items():
+            mark_ms = marks.get(self.source(tp), 0)
+            self._lanes[tp] = Lane(at, mark_ms, mark_ms if self._live else 0)
 
     def source(self, tp: TopicPartition) -> str:
         """Name of a partition inside profiles and watermarks."""
@@ -72,8 +79,8 @@ class Intake:
         topic, partition = tp
         source, live, decode = self.source(tp), self._live, self._decode
         latest_ms = None if self._future_limit_ms is None else now_ms + self._future_limit_ms
-        append = lane.waiting.append
-        newest_ms = lane.newest_ms
+        append, known = lane.waiting.append, len(lane.waiting)
+        newest_ms, late = lane.newest_ms, self.counts.late
         what: Arrival | DeadLetter
         for record in records:
             offset = record.offset
@@ -83,12 +90,17 @@ class Intake:
                 event = decode(topic, record.value, latest_ms)
             except EventError as error:
                 what = DeadLetter(topic, partition, offset, error.reason, error.field, record.value)
-                append((newest_ms, offset, what))
+                append((newest_ms, offset, what, min(record.timestamp, now_ms)))
                 continue
-            at_ms = min(record.timestamp, now_ms) if live else event.ts_ms
+            appended_ms, happened_ms = min(record.timestamp, now_ms), event.ts_ms
+            at_ms = appended_ms if live else happened_ms
             newest_ms = max(newest_ms, at_ms)
-            append((at_ms, offset, Arrival(event, source, offset, at_ms)))
+            late_ms = (at_ms if live else newest_ms) - happened_ms
+            if late_ms > LATE_MS:
+                late(late_ms)
+            append((at_ms, offset, Arrival(event, source, offset, at_ms), appended_ms))
         lane.newest_ms = newest_ms
+        self.counts.taken[topic] += len(lane.waiting) - known
         if records:
             lane.fetched = max(lane.fetched, records[-1].offset + 1)
         return True
@@ -105,6 +117,7 @@ class Intake:
             if lane.fetched and first > lane.fetched:
                 lost = f"records {lane.fetched} to {first - 1} of {self.source(tp)}"
                 self.problems.append(f"data gap: {lost} are not in Kafka any more and were never applied")
+                self.counts.gaps[tp].add((lane.fetched, first))
             return True
         self._gaps.add(gap)
         return False
@@ -136,17 +149,20 @@ class Intake:
         dead: list[DeadLetter] = []
         done: dict[TopicPartition, tuple[int, int]] = {}
         mixed: set[str] = set()
+        appended: dict[str, list[int]] = {}
         bounds: dict[int, int | None] = {}
         for tp, lane in self._lanes.items():
             taken = self._take(tp, lane, bounds)
             if not taken:
                 continue
             hold_ms = self._hold(tp) if self._live else NO_LIMIT_MS
-            for at_ms, _, what in taken:
+            appended_at = appended.setdefault(tp[0], []).append
+            for at_ms, _, what, appended_ms in taken:
                 if type(what) is DeadLetter:
                     dead.append(what)
                     continue
                 assert type(what) is Arrival
+                appended_at(appended_ms)
                 if at_ms > hold_ms:
                     what = what._replace(mark_ms=hold_ms)  # noqa: PLW2901
                 customer_id = what.event.customer_id
@@ -157,17 +173,17 @@ class Intake:
                     if known[-1].source != what.source:
                         mixed.add(customer_id)
                     known.append(what)
-            done[tp] = (taken[-1][1] + 1, max(lane.mark_ms, *(at for at, _, _ in taken)))
+            done[tp] = (taken[-1][1] + 1, max(lane.mark_ms, *(record[0] for record in taken)))
         for customer_id in mixed:
             arrivals[customer_id] = interleave(arrivals[customer_id])
-        return Ready(arrivals, dead, done)
+        return Ready(arrivals, dead, done, appended)
 
     def applied(self, ready: Ready) -> None:
         """Everything of a release is in the store."""
         for tp, (offset, mark_ms) in ready.done.items():
             lane = self._lanes.get(tp)
             if lane is not None:
-                lane.applied, lane.mark_ms = offset, mark_ms
+                lane.is_applied(offset, mark_ms)
 
     def offset(self, tp: TopicPartition) -> int | None:
         """Next offset to apply; None where the partition is not ours."""
@@ -177,6 +193,11 @@ class Intake:
     def partitions(self) -> tuple[TopicPartition, ...]:
         """The partitions of this worker."""
         return tuple(self._lanes)
+
+    @property
+    def lanes(self) -> Mapping[TopicPartition, Lane]:
+        """Each partition's own."""
+        return self._lanes
 
     def full(self) -> set[TopicPartition]:
         """Partitions that hold back too much to fetch more."""
@@ -192,29 +213,26 @@ class Intake:
         out = {}
         for tp, lane in self._lanes.items():
             done = lane.applied_all()
+            if done:
+                lane.level_ms = now_ms - UNSEEN_MS
             out[self.source(tp)] = (done, now_ms - UNSEEN_MS if done and self._live else lane.mark_ms)
         return out
 
-    def _take(
-        self, tp: TopicPartition, lane: Lane, bounds: dict[int, int | None]
-    ) -> list[tuple[int, int, Arrival | DeadLetter]]:
+    def _take(self, tp: TopicPartition, lane: Lane, bounds: dict[int, int | None]) -> list[Waiting]:
         if self._live:
-            taken, lane.waiting = lane.waiting, []
-            return taken
+            return lane.release(len(lane.waiting))
         if tp[1] not in bounds:
             open_lanes = [x for (_, p), x in self._lanes.items() if p == tp[1] and not x.fetched_all()]
             bounds[tp[1]] = min((x.newest_ms for x in open_lanes), default=None)
         bound = bounds[tp[1]]
         if bound is None:
-            taken, lane.waiting = lane.waiting, []
-            return taken
+            return lane.release(len(lane.waiting))
         n = 0
-        for at_ms, _, _ in lane.waiting:
-            if at_ms > bound:
+        for record in lane.waiting:
+            if record[0] > bound:
                 break
             n += 1
-        taken, lane.waiting = lane.waiting[:n], lane.waiting[n:]
-        return taken
+        return lane.release(n)
 
     def _hold(self, tp: TopicPartition) -> int:
         """Where the other topics of a partition number stand, as far as they lag."""

@@ -17,6 +17,7 @@ SWEPT = "ps:swept"  # hash: bucket -> revision under which all its customers wer
 TRAINER = "ps:trainer"  # the active trainer's lease
 POPULATION = "ps:population"  # hash: the population snapshot in force (version, snapshot, trainer)
 BOOKS = "ps:books"  # set: the keys of all books, see `book`
+VITALS = "ps:vitals"  # sorted set: the live processes, "role:name" -> expiry, epoch ms; see `vitals`
 
 ALERT_DAYS = 180
 TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
@@ -91,6 +92,11 @@ def seen(name: str, partition: int) -> str:
 def alert(alert_id: str) -> str:
     """Text: rule and arm of an alert, for what is said of it later; kept for `ALERT_DAYS`."""
     return f"ps:alert:{alert_id}"
+
+
+def vitals(process: str) -> str:
+    """Text: what a live process says of itself, Prometheus exposition; `process` is "role:name"."""
+    return f"{VITALS}:{process}"
 
 
 def members(b: int, name: str) -> str:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from models.rules import Rules
@@ -18,6 +19,7 @@ from streams.folding import Folding
 from streams.intake import Ready
 from streams.keys import bucket
 from streams.lane import DeadLetter
+from streams.metrics.counts import Spent
 from streams.store.contract import (
     Store,
     Stored,
@@ -83,11 +85,17 @@ class Processor:
             StoreRestarted: the caller must rewind.
         """
         self._cache.trim()
+        spent = Spent()
         if ready.dead:
             await self._until_done(lambda: self._dead_letter(ready.dead), owned)
             self.counts.dead += len(ready.dead)
-        await self._fold_and_commit(ready.arrivals, self.folding.on_events, owned)
+            self.counts.dead_by.update((one.topic, one.reason) for one in ready.dead)
+        missing = len(self._cache.missing(ready.arrivals))
+        self.counts.misses += missing
+        self.counts.hits += len(ready.arrivals) - missing
+        await self._fold_and_commit(ready.arrivals, self.folding.on_events, owned, spent)
         self.counts.events += sum(map(len, ready.arrivals.values()))
+        self.counts.batch(spent)
 
     async def wake(self, customer_ids: Sequence[str], now_ms: int) -> None:
         """Live through the wake-ups of customers that are due at or before an instant.
@@ -97,12 +105,12 @@ class Processor:
         """
         cold = self._cache.missing(customer_ids)
         wakes: dict[str, Any] = dict.fromkeys(customer_ids, now_ms)
-        idle = await self._fold_and_commit(wakes, self.folding.on_wake, None)
+        idle = await self._fold_and_commit(wakes, self.folding.on_wake, None, Spent())
         if idle:
             # Due, says the store; not due, says the cache: somebody else wrote since. No refused write
             # will tell us, so look again.
             self._cache.drop(idle)
-            await self._fold_and_commit(dict.fromkeys(idle, now_ms), self.folding.on_wake, None)
+            await self._fold_and_commit(dict.fromkeys(idle, now_ms), self.folding.on_wake, None, Spent())
         self._cache.drop(cold)  # a wave of a million silent customers must not push out those who are here
         self.counts.wakes += len(customer_ids)
 
@@ -113,7 +121,7 @@ class Processor:
             StoreError: the store did not answer; nothing of it may be counted as done.
         """
         cold = self._cache.missing(customer_ids)
-        await self._fold_and_commit(dict.fromkeys(customer_ids, now_ms), self.folding.on_wake, None)
+        await self._fold_and_commit(dict.fromkeys(customer_ids, now_ms), self.folding.on_wake, None, Spent())
         self._cache.drop(cold)
 
     async def _fold_and_commit(
@@ -121,6 +129,7 @@ class Processor:
         work: Mapping[str, Any],
         fold: Fold,
         owned: Callable[[], bool] | None,
+        spent: Spent,
     ) -> list[str]:
         """Fold and commit until nothing is stale, a chunk of customers at a time.
 
@@ -128,6 +137,7 @@ class Processor:
             work: customer id -> what to fold into it.
             fold: gives the write, or None where nothing is to be written.
             owned: see `apply`; None = no retry, errors go to the caller.
+            spent: where the time goes.
 
         Returns:
             Customers for whom nothing was to be written.
@@ -136,7 +146,7 @@ class Processor:
 
         async def one(chunk: list[str]) -> list[str]:
             async with lanes:
-                return await self._chunk(chunk, work, fold, owned)
+                return await self._chunk(chunk, work, fold, owned, spent)
 
         # All of them end before anything is raised: a batch that goes on after its caller gave it up could
         # write under the next one's feet.
@@ -148,19 +158,26 @@ class Processor:
         return [cid for result in results if not isinstance(result, BaseException) for cid in result]
 
     async def _chunk(
-        self, pending: list[str], work: Mapping[str, Any], fold: Fold, owned: Callable[[], bool] | None
+        self,
+        pending: list[str],
+        work: Mapping[str, Any],
+        fold: Fold,
+        owned: Callable[[], bool] | None,
+        spent: Spent,
     ) -> list[str]:
         """Some customers of a batch; while their writes are on the way the next chunk is folded."""
         idle = []
         while pending:
             # Asked again after every wait: the timers use this cache too, and may drop from it meanwhile.
+            since_s = perf_counter()
             while missing := self._cache.missing(pending):
                 self._cache.update(await self._until_done(partial(self._store.load, missing), owned))
+            spent.load_s += perf_counter() - since_s
             if owned is not None and not owned():
                 # After a rewind a refused write must not be folded again onto what a restarted store
                 # remembers: events before this batch may be missing from it.
                 raise Abandoned
-            known_ms = int(time.time() * 1000)
+            known_ms, since_s = int(time.time() * 1000), perf_counter()
             writes = []
             for cid in pending:
                 write = fold(cid, self._cache[cid], work[cid], known_ms)
@@ -168,7 +185,10 @@ class Processor:
                     idle.append(cid)
                 else:
                     writes.append(write)
+            folded_s = perf_counter()
+            spent.fold_s += folded_s - since_s
             pending = await self._commit(writes, owned) if writes else []
+            spent.store_s += perf_counter() - folded_s
         return idle
 
     async def _commit(self, writes: Sequence[Write], owned: Callable[[], bool] | None) -> list[str]:
@@ -187,6 +207,7 @@ class Processor:
                 written[cid] = Stored(write.token, write.state)
                 if write.changes:
                     self.counts.changes += len(write.changes)
+                    self.counts.told.update(write.told)
                     self.announced.add(bucket(cid, size))
         self._cache.update(written)
         self._cache.drop(stale)

@@ -63,8 +63,11 @@ class Reader:
         self._at: dict[Any, int] = {}  # where the book of each of our partitions stands
         self._uncommitted: dict[Any, Any] = {}
         self._committed_s = 0.0
+        self.beat_s = time.monotonic()  # when the latest round began
+        options = _options(config, group, round_s)
+        self.patience_s: float = options["max_poll_interval_ms"] / 1000  # a longer round loses the group
         try:
-            self._consumer = KafkaConsumer(**_options(config, group, round_s))
+            self._consumer = KafkaConsumer(**options)
             if group:
                 self._consumer.subscribe([topic])
             else:
@@ -74,6 +77,11 @@ class Reader:
                 self._consumer.assign([TopicPartition(topic, p) for p in sorted(parts)])
         except (KafkaError, OSError) as error:
             raise Unavailable(f"broker {config.brokers} cannot be read: {type(error).__name__}") from error
+
+    @property
+    def assigned(self) -> int:
+        """How many partitions are ours."""
+        return len(self._at)
 
     def run(self) -> None:
         """Until stopped."""
@@ -91,6 +99,7 @@ class Reader:
 
     def round(self, timeout_ms: int = 200) -> int:
         """One poll and what came of it; gives the number of records read."""
+        self.beat_s = time.monotonic()
         found = self._consumer.poll(timeout_ms=timeout_ms, max_records=MOST_RECORDS)
         mine = self._consumer.assignment()
         self._at = {tp: at for tp, at in self._at.items() if tp in mine}

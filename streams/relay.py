@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
+from streams.metrics.histogram import WORK_S, Histogram
 from streams.publisher import Publisher
 from streams.store.contract import Store, StoreError, Unavailable
 from streams.worker import BARRIER_S, FSYNC_CYCLES_S
@@ -51,6 +52,7 @@ class Relay:
         self._durable = durable
         self._on_size = on_size
         self.published = 0
+        self.rounds = Histogram(WORK_S)  # seconds of those that found something
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -77,7 +79,8 @@ class Relay:
 
     async def round(self) -> int:
         """One round; gives the number of changes published."""
-        mine = self._due_buckets(time.monotonic())
+        started_s = time.monotonic()
+        mine = self._due_buckets(started_s)
         entries = await self._store.outbox(mine, PER_BUCKET) if mine else []
         self._on_size(len(entries) if len(entries) < PER_BUCKET else await self._store.outbox_size())
         if not entries:
@@ -92,4 +95,5 @@ class Relay:
         await self._store.delivered(entries)
         count = sum(len(entry.changes) for entry in entries)
         self.published += count
+        self.rounds.observe(time.monotonic() - started_s)
         return count

@@ -35,6 +35,7 @@ class Sweeper:
         self._processor = processor
         self._timers = timers
         self._per_s = per_s
+        self.judged = 0  # customers
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,6 +71,7 @@ class Sweeper:
                 some = mine[start : start + AT_ONCE]
                 await paced(self._processor.judge(some, self._timers.now_ms), len(some) / self._per_s)
             if mine:
+                self.judged += len(mine)
                 await self._store.judged(len(mine))
             if not cursor:
                 return

@@ -38,6 +38,7 @@ class Watchdog:
         self._stall_s = stall_s
         self._seen = (-1, -1)
         self._since_s = 0.0
+        self.still_s = 0.0  # for how long nothing has moved although it should
 
     async def run(self) -> None:
         """Until cancelled, or `Stalled`."""
@@ -51,6 +52,7 @@ class Watchdog:
         Raises:
             Stalled: nothing moved for too long.
         """
+        self.still_s = 0.0
         seen = (self._worker.progress, self._worker.rewinds)
         if seen != self._seen or not self._intake.partitions() or not self._intake.lag():
             self._seen, self._since_s = seen, now_s
@@ -63,5 +65,6 @@ class Watchdog:
         except StoreError:
             self._since_s = now_s  # waiting for the store is not being stuck
             return
-        if now_s - self._since_s >= self._stall_s:
-            raise Stalled(f"lag and no progress for {now_s - self._since_s:.0f} s while the store answers")
+        self.still_s = now_s - self._since_s
+        if self.still_s >= self._stall_s:
+            raise Stalled(f"lag and no progress for {self.still_s:.0f} s while the store answers")

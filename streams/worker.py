@@ -47,10 +47,12 @@ class Worker:
         self._rebuild = rebuild
         self._outbox_limit = outbox_limit
         self._generation = -1
+        self._known_generation = -1
         self._era = 0  # counts starts, rebalances and rewinds: what was fetched in one is void in the next
         self.outbox_size = 0  # kept up to date by the relay's service
         self.progress = 0  # records applied, for the watchdog
-        self.rewinds = 0
+        self.rewinds = 0  # starts of any kind
+        self.rebalances = 0  # of them, those in another generation
 
     async def positions(
         self, committed: Mapping[TopicPartition, int | None], generation: int
@@ -90,6 +92,8 @@ class Worker:
         self._generation = generation
         self._intake.assign(start, marks)
         self.rewinds += 1
+        self.rebalances += generation != self._known_generation
+        self._known_generation = generation
         log.info("generation %d: starting on %d partitions", generation, len(start))
         return start
 
@@ -134,8 +138,16 @@ class Worker:
             return True
         if self._era == era:
             self._intake.applied(ready)
+            now_ms = int(time.time() * 1000)
+            for topic, appended in ready.appended.items():
+                self._processor.counts.visible[topic].observe_ages(appended, now_ms)
             self.progress += sum(map(len, ready.arrivals.values())) + len(ready.dead)
         return True
+
+    @property
+    def generation(self) -> int:
+        """Of the group, in which partitions are read; -1 while that is not settled."""
+        return self._generation
 
     def paused(self) -> set[TopicPartition]:
         """See `Handler`."""

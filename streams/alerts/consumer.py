@@ -60,7 +60,9 @@ class ChurnAlerts:
         self._always: tuple[str, ...] = ()
         if handler is not None:
             sinks[HANDLER], self._always = HandlerSink(handler), (HANDLER,)
-        self._delivery = Delivery(sinks, self._bury, self.stop)
+        self.delivery = Delivery(sinks, self._bury, self.stop)
+        self.decided: Counter[tuple[str, str, str]] = Counter()  # rule, arm, what; written down
+        self.reader: Reader | None = None
 
     def run(self) -> None:
         """Until stopped.
@@ -70,10 +72,11 @@ class ChurnAlerts:
         """
         most = MOST_RECORDS * (1 + len(self._settings.rules.by_id))
         try:
-            Reader(
+            self.reader = Reader(
                 self._config, TAG_CHANGES, self._settings.group, self._book, self.handle, self.stop,
-                start=self._settings.start, round_s=self._delivery.worst_s(most),
-            ).run()  # fmt: skip
+                start=self._settings.start, round_s=self.delivery.worst_s(most),
+            )  # fmt: skip
+            self.reader.run()
         except Stopped:
             pass
         finally:
@@ -98,20 +101,23 @@ class ChurnAlerts:
         fields = [_CUSTOMER + cid.encode() for cid in ids]
         blobs = self._book.read(partition, at, fields) if fields else []
         known = {cid: rules.decode(blob) for cid, blob in zip(ids, blobs, strict=True)}
-        orders = []
+        orders: list[Order] = []
+        decided: list[tuple[str, str, str]] = []
         for change in changes:
             decision = self._settings.rules.decide(known[change.customer_id], change)
-            counts.update("/".join(one) for one in decision.counts)
+            decided += decision.counts
             for rule, arm, alert in decision.alerts:
-                names = (*self._delivery.names(rule.sinks, arm), *self._always)
+                names = (*self.delivery.names(rule.sinks, arm), *self._always)
                 orders.append(Order(alert, names))
+        counts.update("/".join(one) for one in decided)
         if gaps := counts["//gaps"]:
             log.warning("%s/%d: %d gaps in the numbers of customers", TAG_CHANGES, partition, gaps)
         self._index([order.alert for order in orders])
-        dead = self._delivery.send(orders)
+        dead = self.delivery.send(orders)
         counts.update({f"//dead_{name}": count for name, count in dead.items()})
         written = {field: rules.encode(known[cid]) for field, cid in zip(fields, ids, strict=True)}
         self._book.write(partition, at, records[-1].offset + 1, written, counts)
+        self.decided.update(one for one in decided if one[0])
 
     def _readable(self, partition: int, records: Sequence[Any], counts: Counter[str]) -> Any:
         for record in records:
@@ -139,5 +145,5 @@ class ChurnAlerts:
 
     def close(self) -> None:
         """Disconnect."""
-        self._delivery.close()
+        self.delivery.close()
         self._letters.close()

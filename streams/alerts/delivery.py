@@ -54,6 +54,8 @@ class Delivery:
         self._stop = stop
         self._rng = rng or random.Random()
         self._down: set[str] = set()
+        self._counting = threading.Lock()
+        self.outcomes: Counter[tuple[str, str]] = Counter()  # sink, outcome
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="alerts")
 
     def names(self, wanted: Sequence[str], arm: str) -> tuple[str, ...]:
@@ -102,15 +104,22 @@ class Delivery:
                 failure = error
             else:
                 self._down.discard(name)
+                self._count(name, "delivered")
                 return None
             if failure.retry and attempt < sink.tries and name not in self._down:
+                self._count(name, "retried")
                 pause_s = max(sink.delay_s(attempt) * self._rng.uniform(0.5, 1.5), failure.after_s)
                 self._stop.wait(pause_s)
                 continue
             if failure.retry:
                 self._down.add(name)
+            self._count(name, "dead")
             log.warning("sink %s did not take an alert after %d tries: %s", name, attempt, failure)
             return failure
+
+    def _count(self, sink: str, outcome: str) -> None:
+        with self._counting:
+            self.outcomes[sink, outcome] += 1
 
     def close(self) -> None:
         """Wait for nobody."""

@@ -31,16 +31,22 @@ def alerts(context: Context, path: Path, check: bool, resend: bool) -> None:
     from streams.alerts import settings
     from streams.alerts.consumer import ChurnAlerts
     from streams.alerts.resend import Resending
+    from streams.metrics import server
+    from streams.metrics.consumers import service_of_alerts
+    from streams.metrics.service import beside
 
     found = settings.load(path, os.environ)
     if check:
         click.echo(f"{path.name}: {len(found.rules.by_id)} rules, {len(found.sinks)} sinks, can be used")
         return
     config = context.config()
+    taken = None if resend else server.bind(config.metrics)
     client = exporter.connect(config.redis_url)
     stop = until_stopped(config)
     if not resend:
-        ChurnAlerts(config, found, client, stop=stop).run()
+        consumer = ChurnAlerts(config, found, client, stop=stop)
+        with beside(service_of_alerts(config, consumer, taken)):
+            consumer.run()
         return
     said = Resending(config, found, client, stop).run()
     click.echo(

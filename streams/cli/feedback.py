@@ -15,7 +15,13 @@ def feedback(context: Context) -> None:
     An event is counted once. SIGTERM stops it in an orderly way, SIGKILL loses nothing.
     """
     from streams.feedback import FeedbackCounter
+    from streams.metrics import server
+    from streams.metrics.consumers import service_of_feedback
+    from streams.metrics.service import beside
 
     config = context.config()
+    taken = server.bind(config.metrics)
     client = exporter.connect(config.redis_url)
-    FeedbackCounter(config, client, until_stopped(config)).run()
+    counter = FeedbackCounter(config, client, until_stopped(config))
+    with beside(service_of_feedback(config, counter, taken)):
+        counter.run()

@@ -13,6 +13,7 @@ from streams.cli.export import export
 from streams.cli.feedback import feedback
 from streams.cli.fields import fields
 from streams.cli.lag import lag
+from streams.cli.metrics import metrics
 from streams.cli.options import Context
 from streams.cli.read import explain, get, tail
 from streams.cli.replay import replay
@@ -40,5 +41,5 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
 
 
 for command in (demo, worker, trainer, alerts, feedback, replay, get, explain, tags, members, stats,
-                tail, lag, export, verify, fields, contract, topics, doctor, bench):  # fmt: skip
+                tail, lag, metrics, export, verify, fields, contract, topics, doctor, bench):  # fmt: skip
     cli.add_command(command)

@@ -14,6 +14,9 @@ from streams.cli.options import Context, pass_context
 from streams.cli.worker import LOG_FORMAT, check
 from streams.clock import safe_now
 from streams.config import Config, instant_ms
+from streams.metrics import declared, server
+from streams.metrics.service import Service, name_of_process
+from streams.metrics.trainer import TrainerVitals
 from streams.publisher import Publisher
 from streams.store.contract import Unavailable
 from streams.store.redis_store import RedisStore
@@ -67,12 +70,20 @@ async def _run(config: Config, once: bool, early: list[int]) -> None:
         announce=publisher.population,
         interval_s=config.trainer_interval_s,
     )
+    service = Service(
+        declared.TRAINER,
+        name_of_process(),
+        redis_url="" if once else config.redis_url,
+        taken=None if once else server.bind(config.metrics),
+        fill=TrainerVitals(active, live=config.clock == "wall").fill,
+    )
     task = asyncio.current_task()
     assert task is not None
     for sig in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sig, task.cancel)
     if early:
         return
+    looked_at = asyncio.create_task(service.run())
     try:
         await store.adopt()
         await publisher.start()
@@ -82,6 +93,8 @@ async def _run(config: Config, once: bool, early: list[int]) -> None:
     finally:
         with contextlib.suppress(Unavailable):
             await lease.let_go()
+        looked_at.cancel()
+        await asyncio.gather(looked_at, return_exceptions=True)
         await publisher.stop()
         await store.close()
 

@@ -21,6 +21,7 @@ from models.calendar import Calendar
 from models.population.codec import decode, encode
 from models.population.sample import EVERYONE
 from models.population.snapshot import Snapshot, SnapshotError
+from streams.metrics.trainer import TrainerCounts
 from streams.population.epoch import FEWEST, Population, Settings
 from streams.population.lease import Lease
 from streams.population.survey import survey
@@ -60,6 +61,12 @@ class Trainer:
         self._calendar, self._now_ms, self._announce = calendar, now_ms, announce
         self._interval_s = interval_s
         self._said = ""
+        self.seen = TrainerCounts()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it holds the lease."""
+        return self._lease.is_held
 
     async def run(self) -> None:
         """Until cancelled.
@@ -115,6 +122,7 @@ class Trainer:
         try:
             found = await self._store.trained()
             if found.version:
+                self.seen.in_force(found.snapshot)
                 await self._send(found)
             due_s = time.monotonic() + self._rest_s(found)
             while self._lease.is_held:
@@ -153,6 +161,13 @@ class Trainer:
             Unavailable: store or broker did not answer; trying again is safe.
         """
         started_s = time.monotonic()
+        self.seen.outcome = "failed"
+        try:
+            return await self._epoch(started_s)
+        finally:
+            self.seen.epoch(time.monotonic() - started_s)
+
+    async def _epoch(self, started_s: float) -> Snapshot | None:
         before = await self._store.trained()
         population = self._restored(before)
         try:
@@ -162,9 +177,12 @@ class Trainer:
             if str(error) != self._said:
                 log.warning("no population snapshot: %s", error)
             self._said = str(error)
+            self.seen.outcome = "refused"
             return None
         if not await self._publish(made, blob, population.save(), before.version):
+            self.seen.outcome = "lost"
             return None
+        self.seen.published(made)
         await self._send(Trained(made.version, blob, b""))
         self._tell(made, time.monotonic() - started_s)
         return made

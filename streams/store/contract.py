@@ -43,6 +43,7 @@ class Write(NamedTuple):
         wake_ms: next wake-up, 0 = none, None = unchanged.
         changes: tag changes for the outbox, in order.
         members: sets of members to join (True) or leave, in order.
+        told: tag and event type of each change, to be counted once it is stored.
     """
 
     customer_id: str
@@ -53,6 +54,7 @@ class Write(NamedTuple):
     wake_ms: int | None
     changes: Sequence[bytes]
     members: Sequence[tuple[str, bool]] = ()
+    told: Sequence[tuple[str, str]] = ()
 
 
 class InForce(NamedTuple):

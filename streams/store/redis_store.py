@@ -130,7 +130,7 @@ class RedisStore(RedisCatalogue, Store):
         fixed: list[str] = []
         profiles: list[str] = []
         rows: list[bytes] = []
-        for customer_id, expect, token, state, doc, wake_ms, changes, members in writes:
+        for customer_id, expect, token, state, doc, wake_ms, changes, members, _ in writes:
             b = keys.bucket(customer_id, self.buckets)
             slot = slots.get(b)
             if slot is None:

@@ -1,0 +1,78 @@
+"""Counters that the parts of a worker keep as they go, at a few nanoseconds each."""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from time import perf_counter
+
+from streams.lane import TopicPartition
+from streams.metrics.declared import LATENESS
+from streams.metrics.histogram import DELAY_S, VISIBLE_S, WORK_S, Histogram
+
+_LATE_MS = [seconds * 1000 for _, seconds in LATENESS]
+LATE_MS = _LATE_MS[0]  # from here on an event is late
+PHASES = ("load", "fold", "store", "apply")
+
+
+class IntakeCounts:
+    """What came in.
+
+    Attributes:
+        taken: topic -> records.
+        lateness: events by class, see `LATENESS`.
+        gaps: partition -> (first, next) offsets that were gone; a set, because a rewind meets them again.
+    """
+
+    def __init__(self) -> None:
+        self.taken: Counter[str] = Counter()
+        self.lateness = [0] * len(LATENESS)
+        self.gaps: defaultdict[TopicPartition, set[tuple[int, int]]] = defaultdict(set)
+
+    def late(self, by_ms: int) -> None:
+        """An event came so late, at least `LATE_MS`."""
+        self.lateness[bisect_right(_LATE_MS, by_ms) - 1] += 1
+
+
+class Counts:
+    """What went through the fold since the start.
+
+    Attributes:
+        events: applied, repeats among them or not, in all topics.
+        repeats: events dropped as repeats.
+        dead: rejected records.
+        changes: tag changes stored.
+        commits: writes accepted.
+        stale: writes refused.
+        wakes: customers looked at because they were due.
+        hits: customers of events found in the cache.
+        misses: likewise, loaded.
+        dead_by: (topic, reason) -> rejected records.
+        told: (tag, event type) -> tag changes stored.
+        delays: seconds from due instants to their evaluation.
+        phases: seconds of work on one batch, by phase.
+        visible: topic -> seconds from append to stored.
+    """
+
+    def __init__(self) -> None:
+        self.events = self.repeats = self.dead = self.changes = self.commits = self.stale = self.wakes = 0
+        self.hits = self.misses = 0
+        self.dead_by: Counter[tuple[str, str]] = Counter()
+        self.told: Counter[tuple[str, str]] = Counter()
+        self.delays = Histogram(DELAY_S)
+        self.phases = {name: Histogram(WORK_S) for name in PHASES}
+        self.visible: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(VISIBLE_S))
+
+    def batch(self, spent: "Spent") -> None:
+        """A batch is applied."""
+        took = spent.load_s, spent.fold_s, spent.store_s, perf_counter() - spent.since_s
+        for name, seconds in zip(PHASES, took, strict=True):
+            self.phases[name].observe(seconds)
+
+
+class Spent:
+    """Where the time of one batch goes; chunks of it overlap, so the parts may be more than the whole."""
+
+    __slots__ = ("fold_s", "load_s", "since_s", "store_s")
+
+    def __init__(self) -> None:
+        self.load_s = self.fold_s = self.store_s = 0.0
+        self.since_s = perf_counter()
