@@ -52,19 +52,22 @@ class Watchdog:
         Raises:
             Stalled: nothing moved for too long.
         """
-        self.still_s = 0.0
         seen = (self._worker.progress, self._worker.rewinds)
         if seen != self._seen or not self._intake.partitions() or not self._intake.lag():
-            self._seen, self._since_s = seen, now_s
+            self._seen = seen
+            self._begin(now_s)
             return
         if self._worker.held_back():
-            self._since_s = now_s
+            self._begin(now_s)
             return
         try:
             await self._store.clock()
         except StoreError:
-            self._since_s = now_s  # waiting for the store is not being stuck
+            self._begin(now_s)  # waiting for the store is not being stuck
             return
         self.still_s = now_s - self._since_s
         if self.still_s >= self._stall_s:
             raise Stalled(f"lag and no progress for {self.still_s:.0f} s while the store answers")
+
+    def _begin(self, now_s: float) -> None:
+        self._since_s, self.still_s = now_s, 0.0

@@ -1,26 +1,13 @@
 """A histogram that costs next to nothing: a batch of values is sorted once and counted by edges."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 
 # Upper edges, seconds. From an append to a stored profile: fine around what is promised, coarse beyond it.
 VISIBLE_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0,
              60.0, 300.0, 3600.0)  # fmt: skip
-WORK_S = (
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-)  # one batch, one round
+# One batch, one round.
+WORK_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DELAY_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)  # a timer behind its instant
 EPOCH_S = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)  # of the trainer
 
@@ -72,8 +59,3 @@ class Histogram:
                 break
         counts[-1] += older
         self.sum += (len(ordered) * now_ms - sum(ordered)) / 1000
-
-
-def lateness(edges: Sequence[int], late_ms: int) -> int:
-    """Number of the class that a lateness falls into: that of the last edge below it."""
-    return bisect_right(edges, late_ms) - 1

@@ -6,8 +6,8 @@ _HEAD = """# Metrics
 
 Generated from `streams/metrics/declared.py` (`profilestream metrics`); do not edit.
 
-Each process answers `/metrics` at the address in its setting `metrics`, beside `/healthz` and `/readyz`. All of
-them also leave the same text in Redis, so `profilestream metrics --live` shows every live process from one
+Each process answers `/metrics` at the address in its setting `metrics`, beside `/healthz` and `/readyz`. All
+of them also leave the same text in Redis, so `profilestream metrics --live` shows every live process from one
 place. Every process has `process_*` too: memory, CPU and open files. No label holds a customer id. Counters
 begin at 0 with the process.
 """

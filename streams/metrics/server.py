@@ -69,12 +69,12 @@ class Server:
                 web.get("/readyz", self._readyz),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
 
     async def start(self, taken: socket.socket) -> None:
         """Begin to answer."""
         await self._runner.setup()
-        await web.SockSite(self._runner, taken, shutdown_timeout=0.5).start()
+        await web.SockSite(self._runner, taken).start()
         host, port = taken.getsockname()[:2]
         log.info("metrics at http://%s/metrics", f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 

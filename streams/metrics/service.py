@@ -80,11 +80,11 @@ class Service:
         if self._server is not None:
             assert self._taken is not None
             await self._server.start(self._taken)
-        client = self._client()
+        client = self.client()
         try:
             while True:
                 if client is not None:
-                    await self._beat(client)
+                    await self.beat(client)
                 await asyncio.sleep(vitals.EVERY_S)
         finally:
             if client is not None:
@@ -94,12 +94,13 @@ class Service:
             if self._server is not None:
                 await self._server.stop()
 
-    async def _beat(self, client: Any) -> None:
-        """Look, and leave the vitals."""
+    async def beat(self, client: Any) -> None:
+        """Look, and leave the vitals; nothing is raised."""
         try:
+            await vitals.expire(client)
+            self.store_up = self._was_up = True
             if self._look is not None:
                 await self._look(client)
-            self.store_up = self._was_up = True  # as the next line is about to say, or else not to
             await vitals.write(client, self._role, self._name, generate_latest(self._registry))
         except _WRONG as error:
             if self._was_up:
@@ -110,7 +111,8 @@ class Service:
                 log.exception("no vitals: %s", type(error).__name__)
             self._said = type(error)
 
-    def _client(self) -> Any:
+    def client(self) -> Any:
+        """A connection of its own, that gives up soon; None where vitals are left nowhere."""
         if not self._redis_url:
             return None
         return redis.Redis.from_url(

@@ -35,7 +35,7 @@ class Sheet:
             labels: values of its labels, in the order of the declaration.
         """
         if value is not None:
-            self._family(name).add_metric(labels, float(value))  # type: ignore[attr-defined]
+            self._family(name, labels).add_metric(labels, float(value))  # type: ignore[attr-defined]
 
     def histogram(self, name: str, seen: Histogram, *labels: str) -> None:
         """A histogram, with the edges it was declared with."""
@@ -43,12 +43,13 @@ class Sheet:
         for edge, count in zip((*seen.edges, None), seen.counts, strict=True):
             total += count
             buckets.append(("+Inf" if edge is None else repr(float(edge)), total))
-        self._family(name).add_metric(labels, buckets, seen.sum)  # type: ignore[attr-defined]
+        self._family(name, labels).add_metric(labels, buckets, seen.sum)  # type: ignore[attr-defined]
 
-    def _family(self, name: str) -> Family:
+    def _family(self, name: str, labels: tuple[str, ...]) -> Family:
+        said = BY_NAME[name]
+        assert len(labels) == len(said.labels), f"{name} has the labels {said.labels}"
         found = self._families.get(name)
         if found is None:
-            said = BY_NAME[name]
             assert said.role in ("", self._role), f"{name} is none of a {self._role}"
             kind = _KINDS.get(said.kind, HistogramMetricFamily)
             found = self._families[name] = kind(PREFIX + name, said.help, labels=said.labels)

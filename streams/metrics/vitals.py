@@ -47,8 +47,12 @@ async def write(client: Any, role: str, name: str, exposition: bytes) -> None:
     pipe = client.pipeline(transaction=False)
     pipe.set(keys.vitals(process), exposition, ex=TTL_S)
     pipe.zadd(keys.VITALS, {process: now_ms + TTL_S * 1000})
-    pipe.zremrangebyscore(keys.VITALS, "-inf", now_ms - 1)
     await pipe.execute()
+
+
+async def expire(client: Any) -> None:
+    """Take out the names of those who have not written for `TTL_S`; the client's errors go to the caller."""
+    await client.zremrangebyscore(keys.VITALS, "-inf", int(time.time() * 1000) - 1)
 
 
 async def erase(client: Any, role: str, name: str) -> None:

@@ -49,6 +49,9 @@ from streams.local.process import LocalProcess
 from streams.local.server import LocalServer, wheel_file
 from streams.local.stack import BROKER_SETTINGS
 from streams.local.synthetic import synthetic
+from streams.metrics import vitals
+from streams.metrics.consumers import service_of_feedback
+from streams.metrics.service import Service
 from streams.reader import ProfileReader
 from streams.settings import load
 from streams.store import checks
@@ -740,9 +743,20 @@ def alert_and_count(url: str, _: Path) -> None:
         one.handle(0, 0, [record])
         one.close()
         told = SimpleNamespace(offset=0, value=orjson.dumps(said))
-        FeedbackCounter(Config(), client, threading.Event()).handle(0, 0, [told])
+        counter = FeedbackCounter(Config(), client, threading.Event())
+        counter.handle(0, 0, [told])
         with pytest.raises(Moved):
             Book(client, "feedback").write(0, 0, 1, {}, {})
+        asyncio.run(say(service_of_feedback(Config(redis_url=url), counter, None)))
+
+
+async def say(service: Service) -> None:
+    """Vitals, once; then the process ends."""
+    client = service.client()
+    await service.beat(client)
+    assert service.store_up
+    await vitals.erase(client, "feedback", "gone")
+    await client.aclose()
 
 
 def report(url: str, directory: Path) -> None:

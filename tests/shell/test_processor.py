@@ -1,7 +1,7 @@
 """Faults between the fold and the store: whatever happens, the result is that of a run without any."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -74,13 +74,24 @@ def ready(arrivals: Sequence[Arrival], dead: Sequence[DeadLetter] = ()) -> Ready
     return Ready(dict(by_customer), list(dead), {})
 
 
+async def ignore(letters: Sequence[DeadLetter]) -> None:
+    """They are safe."""
+
+
 def always() -> bool:
     return True
 
 
-async def run(store: MemoryStore, seed: int, *, cache_size: int = 1_000, rival: bool = False) -> Processor:
+async def run(
+    store: MemoryStore,
+    seed: int,
+    *,
+    cache_size: int = 1_000,
+    rival: bool = False,
+    other: Processor | None = None,
+) -> Processor:
     """A stream in batches of 25, then every timer; a rival wakes the same customers in between."""
-    processor, other = processing(store, cache_size=cache_size), processing(store)
+    processor, other = processing(store, cache_size=cache_size), other or processing(store)
     stream = list(arrive(synthetic(seed, customers=12, events=400, start_ms=T0, end_ms=END)))
     newest_ms = T0
     for start in range(0, len(stream), 25):
@@ -130,6 +141,44 @@ async def test_faults_leave_no_trace(
     assert (store.faults > 0) is (fails + loses > 0)
     assert (processor.counts.stale > 0) is (rival or loses > 0)
     assert len(outcome(quiet)[1]) > 8
+
+
+@pytest.mark.parametrize(("fails", "rival"), [(0.3, False), (0, True)], ids=["errors", "a second writer"])
+async def test_tag_changes_are_counted_where_they_are_stored(seed: int, fails: float, rival: bool) -> None:
+    store = FaultyStore(random.Random(seed), fails=fails)
+    other = processing(store)
+    processor = await run(store, seed, rival=rival, other=other)
+    stored = Counter(
+        (change["data"]["tag"], change["type"]) for some in outcome(store)[1].values() for change in some
+    )
+    assert processor.counts.told + other.counts.told == stored
+    assert {kind.rpartition(".")[2] for _, kind in stored} >= {"entered", "left", "changed"}
+    assert bool(other.counts.told) is rival
+
+
+async def test_batches_and_what_the_cache_knew_are_counted(seed: int) -> None:
+    store, arrivals = MemoryStore(), list(arrive([click(T0), order("a", T0 + DAY, 1), click(T0 + 2 * DAY)]))
+    one = processing(store, dead_letter=ignore)
+    for arrival in arrivals:
+        await one.apply(ready([arrival], [LETTER]), always)
+    counts = one.counts
+    assert (counts.misses, counts.hits) == (1, 2)
+    assert {name: seen.total for name, seen in counts.phases.items()} == dict.fromkeys(
+        ("load", "fold", "store", "apply"), 3
+    )
+    assert counts.phases["apply"].sum >= counts.phases["fold"].sum > 0
+    assert counts.dead_by == {("orders", "not_json"): 3}
+
+
+async def test_a_timer_is_late_by_what_lies_between_its_instant_and_the_clock_of_the_timers() -> None:
+    store = MemoryStore()
+    one = processing(store)
+    await one.apply(ready(list(arrive([click(T0)]))), always)
+    due_ms = codec.decode(store.profiles["c"].state).wake_at_ms
+    await one.judge(["c"], due_ms - 1)  # a sweep is none
+    assert one.counts.delays.total == 0
+    await one.wake(["c"], due_ms + 90_000)
+    assert (one.counts.delays.total, one.counts.delays.sum) == (1, 90.0)
 
 
 async def test_a_second_delivery_of_everything_writes_nothing(seed: int) -> None:

@@ -162,6 +162,21 @@ async def test_what_a_poll_brought_is_applied_and_done(bench: Bench) -> None:
     assert list(bench.store.profiles) == ["c"]
 
 
+async def test_what_is_applied_counts_as_visible_and_what_is_abandoned_does_not(bench: Bench) -> None:
+    visible = bench.processor.counts.visible
+    await bench.worker.positions({CLICKS: None}, 1)
+    bench.store.fail = {"commit": [StoreRestarted("other")]}
+    await bench.poll(0, 3)
+    assert not visible
+    await bench.worker.positions({CLICKS: None}, 1)
+    await bench.poll(0, 3)
+    assert {topic: seen.total for topic, seen in visible.items()} == {"clicks": 3}
+    assert visible["clicks"].counts[-1] == 3  # appended in 2023
+    assert (bench.worker.rewinds, bench.worker.rebalances) == (2, 1)
+    await bench.worker.positions({CLICKS: None}, 2)
+    assert (bench.worker.rewinds, bench.worker.rebalances, bench.worker.generation) == (3, 2, 2)
+
+
 @pytest.mark.parametrize("generation", [0, 2])
 async def test_a_poll_of_another_generation_is_ignored(bench: Bench, generation: int) -> None:
     await bench.worker.positions({CLICKS: None}, 1)
