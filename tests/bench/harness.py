@@ -15,7 +15,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,12 +91,21 @@ class Site:
         """A connection of the bench's own."""
         return redis.Redis.from_url(self.store.url, protocol=2, socket_timeout=30)
 
-    def worker(self, contender: str) -> LocalProcess:
-        """The process under test, not started."""
+    def worker(
+        self, contender: str, *, root: Path = ROOT, program: Sequence[str] = ("-m", "streams"), **more: str
+    ) -> LocalProcess:
+        """The process under test, not started.
+
+        Args:
+            contender: which.
+            root: of the product: another tree than ours, to compare with it.
+            program: of the product.
+            more: further variables of its environment.
+        """
         config = self.config
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        env = {**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", **more}
         if contender == "product":
-            argv = [sys.executable, "-m", "streams", "worker"]
+            argv = [sys.executable, *program, "worker"]
             for name in ("brokers", "redis_url", "partitions", "clock", "session_timeout_s", "heartbeat_s",
                          "fetch_wait_ms", "log_level"):  # fmt: skip
                 env[f"PROFILESTREAM_{name.upper()}"] = str(getattr(config, name))
@@ -142,15 +151,22 @@ def peak_mb(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def run(contender: str, workload: Workload, kind: str, directory: Path, timeout_s: float = 900) -> Result:
-    """Measure one contender once.
+def run(
+    contender: str,
+    workload: Workload,
+    kind: str,
+    directory: Path,
+    timeout_s: float = 900,
+    make: Callable[[Site], LocalProcess] | None = None,
+) -> Result:
+    """Measure one contender once; `make` gives its process where it is not the usual one.
 
     Raises:
         BenchError: the worker died or did not finish; the message holds the end of its log.
     """
     with site(kind, directory) as here, here.client() as client:
         asyncio.run(produce(here.config.brokers, workload.rows))
-        worker = here.worker(contender)
+        worker = make(here) if make is not None else here.worker(contender)
         before = {
             "store": cpu_s(here.store.process.pid),
             "broker": cpu_s(here.broker.process.pid),
