@@ -49,6 +49,7 @@ bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselin
 	$(BIN)/python tests/bench/reader.py
 	$(BIN)/python tests/bench/throughput.py
 	$(BIN)/python tests/bench/latency.py
+	$(BIN)/python tests/bench/metrics.py
 	$(BIN)/python tests/bench/wave.py --sleepers 100000
 
 demo: $(STAMP)  ## Real orders through the whole pipeline, live, on this machine

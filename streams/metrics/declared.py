@@ -122,8 +122,8 @@ _TRAINER = _of(
 _CONSUMERS = (
     *_of(
         ALERTS,
-        Metric("alerts_total", COUNTER, "alerts", "Decided and written down; `action` is raised, cancelled or cooled "
-               "(kept quiet by a cool-down).", ("rule", "arm", "action")),
+        Metric("alerts_total", COUNTER, "alerts", "Decided and written down; `action` is raised, cancelled_left, "
+               "cancelled_corrected, or cooled (kept quiet by a cool-down).", ("rule", "arm", "action")),
         Metric("alert_deliveries_total", COUNTER, "deliveries", "`outcome`: delivered, retried, or dead (in topic "
                "alerts-dead).", ("sink", "outcome")),
     ),
