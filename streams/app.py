@@ -11,8 +11,9 @@ from streams.config import Config, instant_ms
 from streams.decoding import Decoding
 from streams.engine.transport import BatchTransport
 from streams.intake import Intake
+from streams.logs import name_of_process
 from streams.metrics import declared, server
-from streams.metrics.service import Service, name_of_process
+from streams.metrics.service import Service
 from streams.metrics.worker import WorkerVitals
 from streams.processor import Processor
 from streams.publisher import Publisher

@@ -8,11 +8,12 @@ from streams.cli.main import cli
 def main() -> None:
     """Entry point of the console script."""
     from streams.cli.errors import EXPECTED, sentence
+    from streams.logs import last_words
 
     try:
         cli(standalone_mode=False)
     except EXPECTED as error:
-        print(f"profilestream: {sentence(error)}", file=sys.stderr)  # noqa: T201
+        last_words(sentence(error))
         sys.exit(1)
 
 

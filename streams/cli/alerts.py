@@ -42,7 +42,7 @@ def alerts(context: Context, path: Path, check: bool, resend: bool) -> None:
     config = context.config()
     taken = None if resend else server.bind(config.metrics)
     client = exporter.connect(config.redis_url)
-    stop = until_stopped(config)
+    stop = until_stopped(config, "alerts")
     if not resend:
         consumer = ChurnAlerts(config, found, client, stop=stop)
         with beside(service_of_alerts(config, consumer, taken)):

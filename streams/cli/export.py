@@ -67,7 +67,7 @@ def export(
         return
     if as_of is not None or resume:
         raise click.ClickException("--every has instants of its own: leave --as-of and --resume out")
-    schedule.run(write, out, _interval_ms(every), until_stopped(config))
+    schedule.run(write, out, _interval_ms(every), until_stopped(config, "export"))
 
 
 def _interval_ms(text: str) -> int:

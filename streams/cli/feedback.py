@@ -22,6 +22,6 @@ def feedback(context: Context) -> None:
     config = context.config()
     taken = server.bind(config.metrics)
     client = exporter.connect(config.redis_url)
-    counter = FeedbackCounter(config, client, until_stopped(config))
+    counter = FeedbackCounter(config, client, until_stopped(config, "feedback"))
     with beside(service_of_feedback(config, counter, taken)):
         counter.run()

@@ -2,16 +2,15 @@
 
 import logging
 import signal
-import sys
 import threading
 
-from streams.cli.worker import LOG_FORMAT
+from streams import logs
 from streams.config import Config
 
 
-def until_stopped(config: Config) -> threading.Event:
-    """Set up the log; the event is set by SIGTERM or SIGINT."""
-    logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+def until_stopped(config: Config, role: str) -> threading.Event:
+    """Set up the log of a role; the event is set by SIGTERM or SIGINT."""
+    logs.set_up(config, role)
     logging.getLogger("kafka").setLevel(logging.ERROR)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,21 +2,17 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
-import sys
 import time
 from importlib.util import find_spec
 
 import click
 
+from streams import logs
 from streams.cli.options import Context, pass_context
-from streams.cli.worker import LOG_FORMAT, check
+from streams.cli.worker import check
 from streams.clock import safe_now
 from streams.config import Config, instant_ms
-from streams.metrics import declared, server
-from streams.metrics.service import Service, name_of_process
-from streams.metrics.trainer import TrainerVitals
 from streams.publisher import Publisher
 from streams.store.contract import Unavailable
 from streams.store.redis_store import RedisStore
@@ -40,10 +36,8 @@ def trainer(context: Context, once: bool) -> None:
         raise click.ClickException(
             f"the trainer needs {', '.join(missing)}: pip install 'profilestream[trainer]'"
         )
+    logs.set_up(config, "trainer", ("aiokafka", "kafka"))
     check(config)
-    logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
-    for noisy in ("aiokafka", "kafka"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     asyncio.run(_run(config, once, early))
 
 
@@ -54,6 +48,9 @@ def missing_libraries() -> list[str]:
 
 async def _run(config: Config, once: bool, early: list[int]) -> None:
     """Until SIGTERM or SIGINT, or after one epoch; not at all where a signal came early."""
+    from streams.metrics import declared, server
+    from streams.metrics.service import Service
+    from streams.metrics.trainer import TrainerVitals
     from streams.population.epoch import Settings
     from streams.population.lease import Lease
     from streams.population.trainer import Trainer
@@ -72,7 +69,7 @@ async def _run(config: Config, once: bool, early: list[int]) -> None:
     )
     service = Service(
         declared.TRAINER,
-        name_of_process(),
+        logs.name_of_process(),
         redis_url="" if once else config.redis_url,
         taken=None if once else server.bind(config.metrics),
         fill=TrainerVitals(active, live=config.clock == "wall").fill,

@@ -12,7 +12,7 @@ import threading
 
 import click
 
-from streams import admin
+from streams import admin, logs
 from streams.cli.options import Context, pass_context
 from streams.config import Config
 from streams.store.contract import Unavailable
@@ -20,7 +20,7 @@ from streams.store.redis_store import RedisStore
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 DRAIN_S = 8.0
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+NOISY = ("faust", "mode", "aiokafka", "kafka")
 
 
 @click.command()
@@ -33,6 +33,7 @@ def worker(context: Context) -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust listens
     config = context.config()
+    logs.set_up(config, "worker", NOISY)
     check(config)
     run(config)
 
@@ -77,9 +78,6 @@ def run(config: Config) -> None:
             _exit_after(DRAIN_S)
             super()._on_sigint()
 
-    logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
-    for noisy in ("faust", "mode", "aiokafka", "kafka"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     worker = Worker(Parts(config).app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it writes control characters into the log
     # Kafka's client has a thread of its own. With the default of 5 ms it waits that long for every turn

@@ -8,8 +8,9 @@ from streams import keys
 from streams.alerts.consumer import ChurnAlerts
 from streams.config import Config
 from streams.feedback import NAME, FeedbackCounter
+from streams.logs import name_of_process
 from streams.metrics import declared
-from streams.metrics.service import Service, name_of_process
+from streams.metrics.service import Service
 from streams.metrics.sheet import Sheet
 from streams.reading import Reader
 from streams.statistics import Numbers, said

@@ -7,7 +7,6 @@ what it does not take is skipped, and said once.
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -27,11 +26,6 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 1.0
 _WRONG = (RedisError, OSError, TimeoutError)
-
-
-def name_of_process() -> str:
-    """Unique among the processes of a deployment."""
-    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 class Service:
