@@ -1,14 +1,14 @@
-"""Topics and lag through `kafka-python`: works when every worker is dead.
+"""Topics through `kafka-python`; how far the group is on them, `streams.lag` says.
 
 Blocking: never to be called on a worker's event loop.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.config import Config
@@ -16,21 +16,6 @@ from streams.store.contract import Unavailable
 from streams.topics import INPUT_TOPICS, TOPICS
 
 TIMEOUT_MS = 10_000
-HIGHWATER_S = 1.0  # longest wait for the first fetch of every partition
-
-
-class PartitionLag(NamedTuple):
-    """How far the group is on one partition; `committed` None = nothing committed yet."""
-
-    topic: str
-    partition: int
-    committed: int | None
-    end: int
-
-    @property
-    def lag(self) -> int:
-        """Records not yet committed."""
-        return max(0, self.end - (self.committed or 0))
 
 
 @contextmanager
@@ -123,63 +108,3 @@ def missing_topics(config: Config) -> list[str]:
     """
     existing = partition_counts(config)
     return [spec.name for spec in TOPICS if spec.needed and spec.name not in existing]
-
-
-def lag(config: Config) -> list[PartitionLag]:
-    """Committed and end offset of every input partition.
-
-    Raises:
-        Unavailable: no broker answers.
-    """
-    with _admin(config.brokers) as client:
-        described = client.describe_topics(list(INPUT_TOPICS))
-        tps = [
-            TopicPartition(topic["name"], part["partition_index"])
-            for topic in described
-            for part in topic.get("partitions") or ()
-        ]
-        found = client.list_group_offsets({config.group: tps}) if tps else {}
-        committed = found.get(config.group, found)
-    ends = _ends(config.brokers, tps)
-    out = []
-    for tp in tps:
-        known = committed.get(tp)
-        offset = getattr(known, "offset", known)
-        out.append(
-            PartitionLag(
-                tp.topic, tp.partition, offset if offset is not None and offset >= 0 else None, ends[tp]
-            )
-        )
-    return out
-
-
-def _ends(brokers: str, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """Next offset of each partition: its high watermark, as a fetch tells it.
-
-    The embedded broker's answer to ListOffsets is too low, so it stands in only for a partition whose
-    fetch has not answered within `HIGHWATER_S`.
-    """
-    consumer = None
-    try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=brokers.split(","),
-            request_timeout_ms=TIMEOUT_MS,
-            bootstrap_timeout_ms=TIMEOUT_MS,
-            fetch_max_wait_ms=50,
-            enable_auto_commit=False,
-        )
-        listed = consumer.end_offsets(tps) if tps else {}
-        consumer.assign(tps)
-        for tp in tps:
-            consumer.seek(tp, listed[tp])
-        deadline_s = time.monotonic() + HIGHWATER_S
-        unknown = set(tps)
-        while unknown and time.monotonic() < deadline_s:
-            consumer.poll(timeout_ms=50)
-            unknown = {tp for tp in unknown if consumer.highwater(tp) is None}
-        return {tp: max(listed[tp], consumer.highwater(tp) or 0) for tp in tps}
-    except (KafkaError, OSError) as error:
-        raise Unavailable(f"broker {brokers} cannot be asked: {type(error).__name__}") from error
-    finally:
-        if consumer is not None:
-            consumer.close()

@@ -113,7 +113,7 @@ def _valid(topic: str | None, value: bytes | None, decoding: Decoding) -> dict[s
 
 
 def _records(brokers: str, topics: Iterable[str], notes: list[str]) -> Iterator[Any]:
-    """Every record from the oldest to the present end; ends come from fetches (see `admin.lag`)."""
+    """Every record from the oldest to the present end; ends come from fetches (see `lag.broker`)."""
     consumer = None
     try:
         consumer = KafkaConsumer(

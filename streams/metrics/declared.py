@@ -136,15 +136,19 @@ _CONSUMERS = (
 _BESIDE = (
     *_of(
         LAG,
-        Metric("group_lag_records", GAUGE, "records", "In the partition and not committed by the group.", _TP),
-        Metric("group_lag_seconds", GAUGE, "seconds", "Age of the oldest record not committed, since it was appended "
-               "or since it happened.", _LAG),
-        Metric("group_stalled", GAUGE, "0 or 1", "The lag grows and the committed offset stands.", _TP),
-        Metric("group_catch_up_seconds", GAUGE, "seconds", "Until the group has caught up at its present pace."),
-        Metric("group_members", GAUGE, "members", "Of the group."),
-        Metric("broker_up", GAUGE, "0 or 1", "Whether the broker answered when last asked."),
+        Metric("group_lag_records", GAUGE, "records", "In the partition and not applied.", _TP),
+        Metric("group_lag_seconds", GAUGE, "seconds", "Age of the oldest record not applied, by its timestamp (append) "
+               "or since it happened (event); 0 = all is applied, absent = not known.", _LAG),
+        Metric("group_stalled", GAUGE, "0 or 1", "There is lag, and nothing of it is applied.", _TP),
+        Metric("group_gap_records", GAUGE, "records", "Deleted before they were applied; until a worker passes them.",
+               _TP),
+        Metric("group_catch_up_seconds", GAUGE, "seconds", "Until all is applied; +Inf = never at the present pace."),
+        Metric("group_members", GAUGE, "members", "Of the group; absent = not known."),
+        Metric("group_workers", GAUGE, "workers", "With a heartbeat in the store; absent = store away."),
+        Metric("broker_up", GAUGE, "0 or 1", "Whether the broker answered when last asked; 0: what only it knows is "
+               "absent."),
         Metric("dead_letters_records", GAUGE, "records", "In topic dead-letter."),
-        Metric("group_outbox_entries", GAUGE, "entries", "In all outboxes."),
+        Metric("group_outbox_entries", GAUGE, "entries", "In all outboxes; absent = store away."),
         Metric("group_outbox_oldest_seconds", GAUGE, "seconds", "Age of the oldest of them; 0 = none waits."),
     ),
     *_of(

@@ -10,7 +10,8 @@ from faults.crash_run import Fire, check, within_contract
 from parts import ApacheKafka, kafka_available
 
 from models.rules import DAY_MS
-from streams import admin, exporter, keys
+from streams import exporter, keys
+from streams.lag.broker import BrokerProbe
 from streams.local.synthetic import synthetic
 
 START_MS = 1_483_228_800_000
@@ -64,15 +65,13 @@ def test_workers_join_and_leave_and_every_event_counts_once(fire: Fire, seed: in
     fire.settle()
     check(fire)
 
-    deadline = time.monotonic() + 30
-    while (
-        (rows := admin.lag(fire.stack.config))
-        and sum(row.lag for row in rows)
-        and time.monotonic() < deadline
-    ):
+    probe, deadline = BrokerProbe(fire.stack.config), time.monotonic() + 30
+    rows = probe.look(None).partitions
+    while sum(row.lag for row in rows) and time.monotonic() < deadline:
         time.sleep(0.2)
-    committed = {(row.topic, row.partition): row.committed for row in rows if row.committed}
-    assert committed == fire.ends
+        rows = probe.look(None).partitions
+    probe.close()
+    assert {row.key: row.committed for row in rows if row.committed} == fire.ends
 
 
 def test_a_worker_that_starts_before_its_watermark_changes_nothing(fire: Fire, seed: int) -> None:

@@ -190,7 +190,6 @@ DEAD = ("--brokers", NOWHERE, "--redis-url", f"redis://{NOWHERE}/0")
     ("args", "env"),
     [
         pytest.param((*DEAD, "verify"), {}, id="verify-no-store"),
-        pytest.param((*DEAD, "lag"), {}, id="lag-no-broker"),
         pytest.param(("verify", "no-such.jsonl"), {}, id="verify-no-file"),
         pytest.param(("verify", "--as-of", "yesterday"), {}, id="verify-bad-instant"),
         pytest.param(("verify",), {"PROFILESTREAM_CLOK": "event"}, id="verify-bad-key"),

@@ -42,6 +42,7 @@ from streams.books import Book, Moved
 from streams.cli import cli
 from streams.config import PREFIX, Config
 from streams.feedback import FeedbackCounter
+from streams.lag.broker import BrokerProbe
 from streams.local.broker import EmbeddedBroker, broker_answers
 from streams.local.load import produce, rows
 from streams.local.ports import free_port
@@ -612,9 +613,10 @@ def test_services_run_as_written_and_a_worker_drains_on_sigterm(
         assert list((home / "srv").iterdir()) == []  # WORKDIR is not writable in the image
 
         worker.start()  # what was in flight is not lost
-        config = load(environ=settings)
         wait_for(lambda: has_profiles(client, first + second), 60, worker)
-        wait_for(lambda: sum(part.lag for part in admin.lag(config)) == 0, 20, worker)
+        probe = BrokerProbe(load(environ=settings))
+        wait_for(lambda: sum(part.lag for part in probe.look(None).partitions) == 0, 20, worker)
+        probe.close()
 
 
 @pytest.mark.slow
