@@ -100,6 +100,7 @@ class Parts:
             fill=seen.fill,
             ready=seen.ready,
             look=seen.look,
+            settings={"lag_slo_s": config.lag_slo_s, "stall_s": config.stall_s},
         )
         self._attach()
 

@@ -13,8 +13,8 @@ A board has rows, a row has panels, from left to right in 24 columns. Of a panel
     words           of a number: value -> [text, colour] to show instead
     hidden          of a table: columns that are not shown
 `$at` in a query narrows what processes say of themselves to the chosen job and instance. What is true of the
-whole deployment (recorded by `rules.yml`, told by the lag exporter) is not narrowed. Every panel asks the data
-source of the variable `datasource`, so the files can be imported into a Grafana of your own (10.3 or newer).
+whole deployment (recorded by `rules.yml`, told by the lag exporter) is not narrowed. Every panel asks the
+data source of the variable `datasource`, so the files can be imported into a Grafana of your own (10.3 on).
 """
 
 import json

@@ -73,6 +73,7 @@ async def _run(config: Config, once: bool, early: list[int]) -> None:
         redis_url="" if once else config.redis_url,
         taken=None if once else server.bind(config.metrics),
         fill=TrainerVitals(active, live=config.clock == "wall").fill,
+        settings={"trainer_interval_s": config.trainer_interval_s},
     )
     task = asyncio.current_task()
     assert task is not None

@@ -55,10 +55,13 @@ _EVERYWHERE = (
     Metric("build_info", GAUGE, "1", "Always 1; which version runs, and as what.", ("version", "python", "role")),
     Metric("ready", GAUGE, "0 or 1", "Whether /readyz says so."),
     Metric("store_up", GAUGE, "0 or 1", "Whether the store answered when last asked, every 2 s."),
+    Metric("setting", GAUGE, "as the setting", "Of settings that alert rules compare with: `lag_slo_s` and `stall_s` "
+           "of a worker, `trainer_interval_s` of a trainer.", ("name",)),
 )  # fmt: skip
 _WORKER = _of(
     WORKER,
-    Metric("store_durable", GAUGE, "0 or 1", "Whether the store can say what is on disk (WAITAOF)."),
+    Metric("store_durable", GAUGE, "0 or 1", "Whether the store writes its log: `appendonly` is on, the "
+           "latest write went well."),
     Metric("records_total", COUNTER, "records", "Taken in from Kafka; again after a rewind.", ("topic",)),
     Metric("events_applied_total", COUNTER, "events", "Stored with all their effects; again after a rewind, "
            "which then changes nothing.", ("topic",)),

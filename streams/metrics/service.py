@@ -9,7 +9,8 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import redis.asyncio as redis
@@ -40,6 +41,7 @@ class Service:
         ready: what keeps the process from its work now, besides a store that does not answer.
         alive: what should have it started anew, besides a loop that does not turn.
         look: asks the store for what only it knows, before each exposition.
+        settings: of the process, with which alert rules compare.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class Service:
         ready: Reasons = tuple,
         alive: Reasons = tuple,
         look: Callable[[Any], Awaitable[None]] | None = None,
+        settings: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._role, self._name, self._redis_url, self._taken = role, name, redis_url, taken
-        self._ready, self._look = ready, look
+        self._ready, self._look, self._settings = ready, look, settings
         self.store_up, self._was_up = False, True
         self._said: type[Exception] | None = None
         self._registry = registry(role, fill, self._fill)
@@ -68,6 +71,8 @@ class Service:
     def _fill(self, sheet: Sheet) -> None:
         sheet.put("ready", not self.reasons())
         sheet.put("store_up", self.store_up)
+        for name, value in self._settings.items():
+            sheet.put("setting", value, name)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -46,6 +46,7 @@ class WorkerVitals:
         self._due: int | None = None
         self._waiting: int | None = None
         self._oldest_s: float | None = None
+        self._is_durable: bool | None = None
 
     def ready(self) -> list[str]:
         """Why profiles are not kept current by this worker now."""
@@ -60,10 +61,12 @@ class WorkerVitals:
         """Ask the store what waits in the buckets of this worker; all of it is asked for in one go."""
         buckets, now_ms = self._parts.timers.buckets, self._parts.timers.now_ms
         pipe = client.pipeline(transaction=False)
+        pipe.info("persistence")
         for b in buckets:
             pipe.xlen(keys.outbox(b))
             pipe.zcount(keys.due(b), "-inf", now_ms)
-        found = await pipe.execute() if buckets else []
+        disk, *found = await pipe.execute()
+        self._is_durable = bool(disk["aof_enabled"]) and disk["aof_last_write_status"] == "ok"
         waiting = [b for b, size in zip(buckets, found[::2], strict=True) if size]
         self._waiting, self._due = sum(found[::2]), sum(found[1::2])
         self._oldest_s = await _oldest_s(client, waiting)
@@ -130,7 +133,7 @@ class WorkerVitals:
     def _state(self, sheet: Sheet) -> None:
         parts = self._parts
         rules = parts.processor.folding.rules
-        sheet.put("store_durable", parts.store.durable)
+        sheet.put("store_durable", self._is_durable)
         sheet.put("held_back", parts.worker.held_back())
         sheet.put("generation", parts.worker.generation)
         sheet.put("partitions_assigned", len(parts.intake.partitions()))
