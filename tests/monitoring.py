@@ -1,0 +1,205 @@
+"""A real Prometheus over a local stack, with the shipped rules; and what rules and dashboards ask.
+
+The rules are written for minutes and hours. `shortened` divides every stretch of time in them by one number,
+so that a test lives through in seconds what takes an hour: `for`, ranges, offsets, and limits in seconds. What
+is compared with a setting is not touched: the processes of a test have short settings.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from streams.config import PREFIX
+from streams.local.ports import free_port
+from streams.local.process import LocalProcess
+from streams.local.server import LocalServer
+from streams.local.stack import LocalStack
+
+ROOT = Path(__file__).resolve().parents[1]
+RULES = ROOT / "deploy/prometheus/rules.yml"
+DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
+JOB = "profilestream-"
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SPAN = re.compile(r"(?P<before>\[|offset )(?P<number>\d+)(?P<unit>ms|s|m|h|d)\b")
+
+
+class Asked(NamedTuple):
+    """A query and where it stands."""
+
+    where: str
+    expr: str
+
+
+def rules(text: str) -> list[dict[str, Any]]:
+    """Every rule of a rules file."""
+    return [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+
+
+def alert_names() -> list[str]:
+    """Every alert of the shipped rules."""
+    return [rule["alert"] for rule in rules(RULES.read_text("utf-8")) if "alert" in rule]
+
+
+def shortened(text: str, factor: float) -> str:
+    """A rules file in which time runs `factor` times faster, see above."""
+
+    def divided(number: str, unit: str) -> str:
+        return f"{round(int(number) * _UNITS[unit] * 1000 / factor)}ms"
+
+    def span(match: "re.Match[str]") -> str:
+        return match["before"] + divided(match["number"], match["unit"])
+
+    loaded = yaml.safe_load(text)
+    for group in loaded["groups"]:
+        for rule in group["rules"]:
+            rule["expr"] = _SPAN.sub(span, rule["expr"])
+            if "for" in rule:
+                rule["for"] = re.sub(r"(\d+)(\w+)", lambda m: divided(m[1], m[2]), rule["for"])
+            if rule.get("record", "").endswith("_limit_seconds"):
+                rule["expr"] = re.sub(
+                    r"^vector\((\d+)\)$", lambda m: f"vector({int(m[1]) / factor})", rule["expr"]
+                )
+    return yaml.safe_dump(loaded, sort_keys=False)
+
+
+def panels() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name of the file and panel, of all dashboards."""
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text("utf-8"))["panels"]:
+            yield path.stem, panel
+
+
+def panel_queries() -> list[Asked]:
+    """Every query of every panel, for all jobs and instances."""
+    out = []
+    for board, panel in panels():
+        for target in panel.get("targets", ()):
+            expr = target["expr"].replace("$job", ".*").replace("$instance", ".*")
+            out.append(Asked(f"{board}: {panel['title']}: {target['legendFormat']}", expr))
+    return out
+
+
+def prometheus_available() -> bool:
+    """Whether server and promtool are installed."""
+    return shutil.which("prometheus") is not None and shutil.which("promtool") is not None
+
+
+class Prometheus(LocalServer):
+    """A Prometheus on loopback that scrapes and evaluates each second.
+
+    Args:
+        directory: for its data, configuration and log.
+        factor: by which time in the shipped rules is shortened.
+    """
+
+    def __init__(self, directory: Path, factor: float = 1.0) -> None:
+        self._directory = directory
+        self._factor = factor
+        self._targets: list[dict[str, Any]] = []
+        self.url = f"http://127.0.0.1:{free_port()}"
+        argv = ["prometheus", f"--config.file={directory / 'prometheus.yml'}", "--log.level=warn"]
+        argv += [f"--storage.tsdb.path={directory / 'data'}", f"--web.listen-address={self.url[7:]}"]
+        process = LocalProcess("Prometheus", argv, log=directory / "prometheus.log", env={})
+        super().__init__(process, self._is_ready, 20.0)
+
+    def start(self) -> None:
+        """Write the configuration, start, and return once it answers."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        rules_text = shortened(RULES.read_text("utf-8"), self._factor)
+        (self._directory / "rules.yml").write_text(rules_text, encoding="utf-8")
+        found = {"files": [str(self._directory / "targets.json")], "refresh_interval": "1s"}
+        scrape = {"job_name": "set by the targets", "file_sd_configs": [found]}
+        timing = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config = {"global": timing, "rule_files": ["rules.yml"], "scrape_configs": [scrape]}
+        (self._directory / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._write_targets()
+        super().start()
+
+    def scrape(self, job: str, port: int) -> None:
+        """Scrape a process on loopback from now on."""
+        self._targets.append({"targets": [f"127.0.0.1:{port}"], "labels": {"job": JOB + job}})
+        self._write_targets()
+
+    def _write_targets(self) -> None:
+        draft = self._directory / "targets.draft"
+        if self._directory.exists():
+            draft.write_text(json.dumps(self._targets), encoding="utf-8")
+            draft.rename(self._directory / "targets.json")
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def query(self, expr: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of each sample that an expression gives now.
+
+        Raises:
+            ValueError: Prometheus does not understand it.
+        """
+        asked = urllib.parse.urlencode({"query": expr})
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/query?{asked}", timeout=10) as answer:
+                found = json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise ValueError(f"{expr}: {json.load(error)['error']}") from None
+        if found["resultType"] == "scalar":
+            return [({}, float(found["result"][1]))]
+        return [(sample["metric"], float(sample["value"][1])) for sample in found["result"]]
+
+    def firing(self) -> set[str]:
+        """Names of the alerts that are firing."""
+        return {labels["alertname"] for labels, _ in self.query('ALERTS{alertstate="firing"}')}
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Active alerts with their annotations."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=10) as answer:
+            return list(json.load(answer)["data"]["alerts"])
+
+
+class WatchedStack(LocalStack):
+    """A local stack whose processes are scraped; stops Prometheus with the rest."""
+
+    def __init__(
+        self, directory: Path, settings: dict[str, Any], *, factor: float = 1.0, **parts: Any
+    ) -> None:
+        super().__init__(directory, settings, **parts)
+        self.prometheus = Prometheus(directory / "prometheus", factor)
+        self._others: list[LocalProcess] = []
+
+    def start(self) -> "WatchedStack":
+        self.prometheus.start()
+        super().start()
+        return self
+
+    def start_watched(self, job: str, *argv: str) -> LocalProcess:
+        """Start `profilestream ARGV`, scraped under the job; `{at}` in an argument is where it answers."""
+        port = free_port()
+        env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        env |= {PREFIX + name.upper(): value for name, value in self.settings.items()}
+        env[PREFIX + "METRICS"] = f"127.0.0.1:{port}"
+        words = [word.format(at=f"127.0.0.1:{port}") for word in argv or (job,)]
+        log = self.directory / f"{job}-{len(self._others)}.log"
+        process = LocalProcess(job, [sys.executable, "-m", "streams", *words], log=log, env=env)
+        process.start()
+        self._others.append(process)
+        self.prometheus.scrape(job, port)
+        return process
+
+    def stop(self) -> None:
+        for process in reversed(self._others):
+            process.stop()
+        super().stop()
+        self.prometheus.stop()
