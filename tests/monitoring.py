@@ -1,8 +1,8 @@
 """A real Prometheus over a local stack, with the shipped rules; and what rules and dashboards ask.
 
-The rules are written for minutes and hours. `shortened` divides every stretch of time in them by one number,
-so that a test lives through in seconds what takes an hour: `for`, ranges, offsets, and limits in seconds. What
-is compared with a setting is not touched: the processes of a test have short settings.
+The rules are written for minutes and hours. `shortened` divides `for`, ranges and offsets in them by one
+number, so that a test lives through in seconds what takes an hour, and limits in seconds by another, because
+work does not get quicker with it. What is compared with a setting is not touched: a test sets it short.
 """
 
 import json
@@ -50,8 +50,8 @@ def alert_names() -> list[str]:
     return [rule["alert"] for rule in rules(RULES.read_text("utf-8")) if "alert" in rule]
 
 
-def shortened(text: str, factor: float) -> str:
-    """A rules file in which time runs `factor` times faster, see above."""
+def shortened(text: str, factor: float, limits: float) -> str:
+    """A rules file with stretches of time and limits divided, see above."""
 
     def divided(number: str, unit: str) -> str:
         return f"{round(int(number) * _UNITS[unit] * 1000 / factor)}ms"
@@ -67,7 +67,7 @@ def shortened(text: str, factor: float) -> str:
                 rule["for"] = re.sub(r"(\d+)(\w+)", lambda m: divided(m[1], m[2]), rule["for"])
             if rule.get("record", "").endswith("_limit_seconds"):
                 rule["expr"] = re.sub(
-                    r"^vector\((\d+)\)$", lambda m: f"vector({int(m[1]) / factor})", rule["expr"]
+                    r"^vector\((\d+)\)$", lambda m: f"vector({int(m[1]) / limits})", rule["expr"]
                 )
     return yaml.safe_dump(loaded, sort_keys=False)
 
@@ -99,12 +99,13 @@ class Prometheus(LocalServer):
 
     Args:
         directory: for its data, configuration and log.
-        factor: by which time in the shipped rules is shortened.
+        factor: by which stretches of time in the shipped rules are divided.
+        limits: by which limits in seconds are.
     """
 
-    def __init__(self, directory: Path, factor: float = 1.0) -> None:
+    def __init__(self, directory: Path, factor: float = 1.0, limits: float = 1.0) -> None:
         self._directory = directory
-        self._factor = factor
+        self._factors = factor, limits
         self._targets: list[dict[str, Any]] = []
         self.url = f"http://127.0.0.1:{free_port()}"
         argv = ["prometheus", f"--config.file={directory / 'prometheus.yml'}", "--log.level=warn"]
@@ -115,7 +116,7 @@ class Prometheus(LocalServer):
     def start(self) -> None:
         """Write the configuration, start, and return once it answers."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        rules_text = shortened(RULES.read_text("utf-8"), self._factor)
+        rules_text = shortened(RULES.read_text("utf-8"), *self._factors)
         (self._directory / "rules.yml").write_text(rules_text, encoding="utf-8")
         found = {"files": [str(self._directory / "targets.json")], "refresh_interval": "1s"}
         scrape = {"job_name": "set by the targets", "file_sd_configs": [found]}
@@ -173,10 +174,14 @@ class WatchedStack(LocalStack):
     """A local stack whose processes are scraped; stops Prometheus with the rest."""
 
     def __init__(
-        self, directory: Path, settings: dict[str, Any], *, factor: float = 1.0, **parts: Any
+        self,
+        directory: Path,
+        settings: dict[str, Any],
+        factors: tuple[float, float] = (1.0, 1.0),
+        **parts: Any,
     ) -> None:
         super().__init__(directory, settings, **parts)
-        self.prometheus = Prometheus(directory / "prometheus", factor)
+        self.prometheus = Prometheus(directory / "prometheus", *factors)
         self._others: list[LocalProcess] = []
 
     def start(self) -> "WatchedStack":

@@ -63,7 +63,7 @@ class Traffic:
         topic, event = _event(n, customer)
         value = b"{" if n % 100 < self.bad_share else orjson.dumps(event)
         partitions = sorted(producer.partitions_for(topic) or ())
-        chosen = partitions[n % len(partitions)] if self.scattered and partitions else None
+        chosen = partitions[n // 20 % len(partitions)] if self.scattered and partitions else None
         producer.send(topic, value, key=customer.encode(), partition=chosen)
 
 

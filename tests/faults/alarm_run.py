@@ -1,0 +1,131 @@
+"""A deployment on Apache Kafka that is watched by a real Prometheus, and the faults that alerts are for."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from monitoring import WatchedStack
+from parts import ApacheKafka
+
+from streams.topics import INPUT_TOPICS
+
+FACTORS = 60.0, 10.0  # an hour of the rules is a minute here; 10 seconds too late are one
+SETTINGS = {
+    "partitions": 2,
+    "session_timeout_s": 6,
+    "heartbeat_s": 0.3,
+    "commit_interval_s": 0.5,
+    "lag_slo_s": 3,
+    "stall_s": 10,
+    "trainer_interval_s": 2,
+    "trainer_lease_s": 3,
+    "outbox_limit": 100,
+    "cart_abandoned_s": 2,
+    "log_level": "warning",
+}
+
+
+class Watched(WatchedStack):
+    """Two workers, a trainer, a lag exporter."""
+
+    def __init__(self, directory: Path) -> None:
+        kafka = ApacheKafka(directory / "kafka")
+        super().__init__(directory, SETTINGS, FACTORS, broker=kafka)
+        self.kafka = kafka
+        self.seen: set[str] = set()  # every alert that ever fired in a fault of ours
+
+    def start(self) -> "Watched":
+        super().start()
+        self.workers_ = [self.start_watched("worker") for _ in range(2)]
+        self.trainer = self.start_watched("trainer")
+        self.exporter = self.start_exporter()
+        return self
+
+    def start_exporter(self) -> Any:
+        return self.start_watched(
+            "lag", "lag", "--serve", "{at}", "--every", "500ms", "--stalled-after", "3s"
+        )
+
+    def wait_firing(self, expected: Collection[str], timeout_s: float = 30) -> None:
+        """Until each has fired, one with another or one after another."""
+        left, deadline = {f"Profilestream{name}" for name in expected}, time.monotonic() + timeout_s
+        while left := left - self.prometheus.firing():
+            assert time.monotonic() < deadline, f"never fired: {sorted(left)}; do: {self.prometheus.firing()}"
+            time.sleep(0.2)
+        self.seen |= {f"Profilestream{name}" for name in expected}
+
+    def wait_quiet(self, timeout_s: float = 60, least_s: float = 3.0, but: Collection[str] = ()) -> None:
+        """Until nothing has been firing for a while, apart from `but`."""
+        deadline, since = time.monotonic() + timeout_s, time.monotonic()
+        while time.monotonic() - since < least_s:
+            if left := self.prometheus.firing() - {f"Profilestream{name}" for name in but}:
+                since = time.monotonic()
+                assert since < deadline, f"still firing: {sorted(left)}"
+            time.sleep(0.2)
+
+    def store_client(self) -> Any:
+        return redis.Redis.from_url(self.store.url)
+
+    def pause_writes(self, seconds: float) -> None:
+        """The store takes no write for so long, and answers reads meanwhile."""
+        with self.store_client() as client:
+            client.client_pause(int(seconds * 1000), all=False)
+
+    def set_log(self, on: bool) -> None:
+        """Switch the store's append-only file."""
+        with self.store_client() as client:
+            client.config_set("appendonly", "yes" if on else "no")
+
+    @contextmanager
+    def slow_disk(self) -> Iterator[None]:
+        """Nothing that is written gets onto the store's disk."""
+        with self.store_client() as client:
+            client.config_set("appendfsync", "no")  # WAITAOF waits for it in vain
+            try:
+                yield
+            finally:
+                client.config_set("appendfsync", "everysec")
+
+    def delete_input(self) -> None:
+        """All records of the input topics are gone from the broker, as when retention has passed."""
+        tps = [TopicPartition(topic, number) for topic in INPUT_TOPICS for number in range(2)]
+        consumer = KafkaConsumer(bootstrap_servers=[self.kafka.address])
+        ends = consumer.end_offsets(tps)
+        consumer.close()
+        admin = KafkaAdminClient(bootstrap_servers=[self.kafka.address])
+        try:
+            admin.delete_records({tp: end for tp, end in ends.items() if end})
+        finally:
+            admin.close()
+
+    @contextmanager
+    def coming_and_going(self) -> Iterator[None]:
+        """Somebody joins the group and leaves it, over and over."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._come_and_go, args=(ended.is_set,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(20)
+
+    def _come_and_go(self, ended: Callable[[], bool]) -> None:
+        while not ended():
+            guest = KafkaConsumer(
+                *INPUT_TOPICS,
+                bootstrap_servers=[self.kafka.address],
+                group_id=self.config.group,
+                enable_auto_commit=False,
+                heartbeat_interval_ms=300,
+                session_timeout_ms=6000,
+            )
+            stay_until = time.monotonic() + 1
+            while time.monotonic() < stay_until:
+                guest.poll(timeout_ms=50, max_records=1)
+            guest.close()
