@@ -40,7 +40,19 @@ def test_the_page_is_the_one_of_the_declarations() -> None:
 def test_names_follow_the_conventions_and_no_label_is_unbounded() -> None:
     bounded = {
         *("version", "python", "role", "topic", "partition", "reason", "lateness", "clock", "phase", "tag"),
-        *("direction", "outcome", "cluster", "source", "rule", "arm", "action", "sink", "route", "status"),
+        *(
+            "name",
+            "direction",
+            "outcome",
+            "cluster",
+            "source",
+            "rule",
+            "arm",
+            "action",
+            "sink",
+            "route",
+            "status",
+        ),
     }
     assert len(BY_NAME) == len(METRICS)
     for metric in METRICS:
