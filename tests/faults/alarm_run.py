@@ -1,5 +1,6 @@
 """A deployment on Apache Kafka that is watched by a real Prometheus, and the faults that alerts are for."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -41,7 +42,7 @@ class Watched(WatchedStack):
 
     def start(self) -> "Watched":
         super().start()
-        self.workers_ = [self.start_watched("worker") for _ in range(2)]
+        self.workers = [self.start_watched("worker") for _ in range(2)]
         self.trainer = self.start_watched("trainer")
         self.exporter = self.start_exporter()
         return self
@@ -56,8 +57,15 @@ class Watched(WatchedStack):
         left, deadline = {f"Profilestream{name}" for name in expected}, time.monotonic() + timeout_s
         while left := left - self.prometheus.firing():
             assert time.monotonic() < deadline, f"never fired: {sorted(left)}; do: {self.prometheus.firing()}"
+            self._read_what_they_say()
             time.sleep(0.2)
         self.seen |= {f"Profilestream{name}" for name in expected}
+
+    def _read_what_they_say(self) -> None:
+        """Every place in the texts of active alerts is filled in."""
+        for alert in self.prometheus.alerts():
+            for text in alert["annotations"].values():
+                assert not re.search(r"\{\{|<no value>|<error|NaN|%!", text), text
 
     def wait_quiet(self, timeout_s: float = 60, least_s: float = 3.0, but: Collection[str] = ()) -> None:
         """Until nothing has been firing for a while, apart from `but`."""

@@ -49,7 +49,7 @@ def test_each_alert_fires_in_its_fault_and_none_before(watched: Watched) -> None
         done("the store takes no writes")
         a_store_without_a_log(watched)
         done("the store has no log, then is away")
-        workers_stop(watched)
+        workersstop(watched)
         done("workers hang, die, and come back too late")
     the_broker_goes(watched)
     done("the broker is away")
@@ -63,6 +63,9 @@ def all_is_well(watched: Watched) -> None:
         assert time.monotonic() < deadline, "no snapshot"
         time.sleep(0.2)
     watched.wait_quiet()
+    told = {"lag_slo_seconds": 3, "stall_seconds": 10, "snapshot_limit_seconds": 6}  # from the settings
+    for name, value in told.items():
+        assert watched.prometheus.query(f"profilestream:{name}")[0][1] == value
     assert watched.prometheus.query("max(profilestream_group_members)")[0][1] == 2
 
 
@@ -105,15 +108,15 @@ def a_store_without_a_log(watched: Watched) -> None:
     watched.store.start()
 
 
-def workers_stop(watched: Watched) -> None:
-    for worker in watched.workers_:
+def workersstop(watched: Watched) -> None:
+    for worker in watched.workers:
         worker.signal(signal.SIGSTOP)
     watched.wait_firing({"WorkerDown", "NoWorkers", "StalledPartition", "Stale"})
-    for worker in watched.workers_:
+    for worker in watched.workers:
         worker.kill()
     watched.delete_input()
     watched.wait_firing({"DataGap"})
-    watched.workers_[0].start()
+    watched.workers[0].start()
     deadline = time.monotonic() + 30
     while not watched.prometheus.query("profilestream_data_gap_records_total > 0"):
         assert time.monotonic() < deadline, "the worker saw no gap"
