@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from streams.cli import cli
 from streams.config import PREFIX
 from streams.local.ports import free_port
 from streams.local.process import LocalProcess
@@ -94,6 +95,15 @@ def prometheus_available() -> bool:
     return shutil.which("prometheus") is not None and shutil.which("promtool") is not None
 
 
+def answers(url: str) -> bool:
+    """Whether a GET succeeds."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 class Prometheus(LocalServer):
     """A Prometheus on loopback that scrapes and evaluates each second.
 
@@ -138,11 +148,7 @@ class Prometheus(LocalServer):
             draft.rename(self._directory / "targets.json")
 
     def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return answers(f"{self.url}/-/ready")
 
     def query(self, expr: str) -> list[tuple[dict[str, str], float]]:
         """Labels and value of each sample that an expression gives now.
@@ -201,6 +207,15 @@ class WatchedStack(LocalStack):
         process.start()
         self._others.append(process)
         self.prometheus.scrape(job, port)
+        return process
+
+    def start_console(self) -> LocalProcess | None:
+        """Start a console and ask it something; None where this version has none."""
+        if "console" not in cli.commands:
+            return None
+        at = f"127.0.0.1:{free_port()}"
+        process = self.start_watched("console", "console", "--address", at)
+        process.wait_until(lambda: answers(f"http://{at}/api/meta"), 30)
         return process
 
     def stop(self) -> None:

@@ -45,6 +45,7 @@ class Watched(WatchedStack):
         self.workers = [self.start_watched("worker") for _ in range(2)]
         self.trainer = self.start_watched("trainer")
         self.exporter = self.start_exporter()
+        self.console = self.start_console()
         return self
 
     def start_exporter(self) -> Any:

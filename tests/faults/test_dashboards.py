@@ -51,8 +51,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStack]:
         stack.start_watched("lag", "lag", "--serve", "{at}", "--every", "1s")
         stack.start_watched("alerts", "alerts", "--rules", str(rules_file))
         stack.start_watched("feedback")
-        if "console" in cli.commands:
-            stack.start_watched("console")
+        stack.start_console()
         now_ms = int(time.time() * 1000)
         past = synthetic(1, 100, 3000, now_ms - 400 * DAY_MS, now_ms - DAY_MS)  # enough for every model
         asyncio.run(load.produce(stack.config.brokers, load.rows(map(orjson.dumps, past), lambda _: True)))
