@@ -77,6 +77,13 @@ class Watched(WatchedStack):
                 assert since < deadline, f"still firing: {sorted(left)}"
             time.sleep(0.2)
 
+    def wait_true(self, expr: str, timeout_s: float = 60) -> None:
+        """Until a query gives something."""
+        deadline = time.monotonic() + timeout_s
+        while not self.prometheus.query(expr):
+            assert time.monotonic() < deadline, expr
+            time.sleep(0.2)
+
     def store_client(self) -> Any:
         return redis.Redis.from_url(self.store.url)
 
