@@ -19,7 +19,13 @@ from streams.local.synthetic import synthetic
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
 
-SETTINGS = {"partitions": 2, "trainer_interval_s": 2, "cart_abandoned_s": 2, "log_level": "warning"}
+SETTINGS = {
+    "partitions": 2,
+    "trainer_interval_s": 2,
+    "clusters": 2,
+    "cart_abandoned_s": 2,
+    "log_level": "warning",
+}
 ALERTS = """
 name = "seen"
 [rules.cart]
@@ -53,7 +59,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStack]:
         stack.start_watched("feedback")
         stack.start_console()
         now_ms = int(time.time() * 1000)
-        past = synthetic(1, 100, 3000, now_ms - 400 * DAY_MS, now_ms - DAY_MS)  # enough for every model
+        past = synthetic(1, 400, 3000, now_ms - 400 * DAY_MS, now_ms - DAY_MS)  # enough for every model
         asyncio.run(load.produce(stack.config.brokers, load.rows(map(orjson.dumps, past), lambda _: True)))
         with Traffic(stack.config.brokers) as traffic:
             traffic.bad_share = 2
