@@ -27,7 +27,7 @@ from monitoring import (
 
 from streams.config import PREFIX, Config
 from streams.lag.families import DECLARED
-from streams.metrics.declared import HISTOGRAM, METRICS
+from streams.metrics.declared import HISTOGRAM, LAG, METRICS
 
 PROMETHEUS = ROOT / "deploy/prometheus"
 GRAFANA = ROOT / "deploy/grafana"
@@ -36,10 +36,15 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml
 ]
 CONFIG: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text("utf-8"))
 LABELS = {f"profilestream_{metric.name}": {*metric.labels} for metric in METRICS}
-LABELS |= {f"profilestream_{gauge.name}": {*gauge.labels} for gauge in DECLARED}
 HISTOGRAMS = {f"profilestream_{metric.name}" for metric in METRICS if metric.kind == HISTOGRAM}
 RECORDED = {rule["record"] for rule in rules(RULES.read_text("utf-8")) if "record" in rule}
 ALWAYS = {"job", "instance", "le", "service", "alertstate", "alertname"}
+
+
+def test_the_lag_exporter_has_what_the_reference_says() -> None:
+    assert {one.name: one.labels for one in DECLARED} == {
+        metric.name: metric.labels for metric in METRICS if metric.role == LAG
+    }
 
 
 def expressions() -> list[tuple[str, str]]:
