@@ -26,8 +26,7 @@ from monitoring import (
 )
 
 from streams.config import PREFIX, Config
-from streams.lag.families import DECLARED
-from streams.metrics.declared import HISTOGRAM, LAG, METRICS
+from streams.metrics.declared import HISTOGRAM, METRICS
 
 PROMETHEUS = ROOT / "deploy/prometheus"
 GRAFANA = ROOT / "deploy/grafana"
@@ -39,12 +38,6 @@ LABELS = {f"profilestream_{metric.name}": {*metric.labels} for metric in METRICS
 HISTOGRAMS = {f"profilestream_{metric.name}" for metric in METRICS if metric.kind == HISTOGRAM}
 RECORDED = {rule["record"] for rule in rules(RULES.read_text("utf-8")) if "record" in rule}
 ALWAYS = {"job", "instance", "le", "service", "alertstate", "alertname"}
-
-
-def test_the_lag_exporter_has_what_the_reference_says() -> None:
-    assert {one.name: one.labels for one in DECLARED} == {
-        metric.name: metric.labels for metric in METRICS if metric.role == LAG
-    }
 
 
 def expressions() -> list[tuple[str, str]]:
