@@ -20,7 +20,7 @@ BOOKS = "ps:books"  # set: the keys of all books, see `book`
 VITALS = "ps:vitals"  # sorted set: the live processes, "role:name" -> expiry, epoch ms; see `vitals`
 
 ALERT_DAYS = 180
-TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
+TOKEN, STATE, DOC, LOG = "tk", "st", "doc", "log"  # fields of a profile hash; only DOC is public
 
 
 @lru_cache(maxsize=16_384)  # asked three times a write: at the load, the commit and for the relay
