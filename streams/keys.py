@@ -99,6 +99,16 @@ def vitals(process: str) -> str:
     return f"{VITALS}:{process}"
 
 
+def console(what: str) -> str:
+    """What the console keeps for itself, all of it bounded and all on one node, see `streams.console`.
+
+    `at` (hash: "topic/partition" -> next offset), `lease`, `changes` (stream: latest tag changes), `minute:<n>` (hash:
+    what changed within a minute since 1970), `dead` and `dead:last` (hashes: reason -> count, time of the latest),
+    `dead:<reason>` (list: samples), `live:2` and `live:60` (lists: figures every so many seconds).
+    """
+    return f"ps:console:{{0}}:{what}"
+
+
 def members(b: int, name: str) -> str:
     """Set of the customers of a bucket that hold a tag, or a value of it: `tag` or `tag=value`."""
     return f"ps:members:{{{b}}}:{name}"

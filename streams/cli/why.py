@@ -16,7 +16,7 @@ from models.rules import Rules
 from models.state import State
 from streams.cli import because, terms, wording
 from streams.cli.because import Page
-from streams.cli.foresight import Foresight, NotHeld, foresight
+from streams.cli.foresight import Follows, Foresight, NotHeld, foresight
 from streams.cli.nouns import ACTIVITY
 from streams.cli.part import Part
 from streams.cli.reasons import Bounds, told
@@ -97,6 +97,42 @@ def explain(
     as_of, times = part.text("as_of"), page.times
     fresh = f" as of {times.minute(as_of)} {said.zone}, {times.ago(as_of)}" if times.ago(as_of) else ""
     return [f"{said.who}{fresh}:", *(_sentence(said, entry) for entry in held), *about]
+
+
+class Sentence(NamedTuple):
+    """What is said of one tag that is held, and the instant at which time alone ends it, as the document has it."""
+
+    tag: str
+    says: str
+    until: str | None
+
+
+def sentences(
+    doc: dict[str, Any],
+    now_ms: int,
+    rules: Rules,
+    zone: tzinfo = UTC,
+    *,
+    state: State | None = None,
+    lang: str = "en",
+) -> list[Sentence]:
+    """A sentence a tag that is held; arguments of `explain`."""
+    said = _Said(
+        Page(Part(doc), Times(now_ms, zone)), plain(str(zone)), rules.catalogue, foresight(state, rules), lang
+    )
+    return [Sentence(one["tag"], _sentence(said, Part(one)), one.get("until")) for one in entries(doc)]
+
+
+def follows(doc: dict[str, Any], rules: Rules, state: State | None, tag_id: str) -> Follows | None:
+    """What comes after the value that is held, at the instant that the document says; None = not known."""
+    ahead, tag = foresight(state, rules), rules.catalogue.by_id.get(tag_id)
+    until = Part(doc).part("tags").part(tag_id).text("until")
+    until_ms = because.instant_ms(until)
+    return (
+        ahead.follows(tag, until_ms)
+        if ahead is not None and tag is not None and until_ms is not None
+        else None
+    )
 
 
 def entries(doc: dict[str, Any], tag: str | None = None) -> list[dict[str, Any]]:

@@ -1,0 +1,68 @@
+"""A short sentence in Chinese for each tag that is held: what, since when, and what follows when.
+
+Labels are those of the catalogue. What decided is said in English only (`cli.why`): its words follow the fields
+of the profile, of which there is one language.
+"""
+
+from datetime import tzinfo
+from typing import Any
+
+from models.catalogue.catalogue import Catalogue
+from streams.cli.foresight import Follows
+from streams.cli.part import Part
+from streams.cli.wording import label
+from streams.screen import Times, figure, plain
+
+VALUES = {
+    "prospect": "潜在客户", "acquisition": "获客期", "new": "新客", "first_purchase": "首购", "activation": "激活期",
+    "active": "活跃", "repeat": "复购", "growth": "成长期", "maturity": "成熟期", "reactivated": "召回",
+    "at_risk": "有流失风险", "decline": "衰退期", "dormant": "沉睡", "lapsed": "流失", "lost": "已流失",
+    "champions": "冠军客户", "loyal_customers": "忠诚客户", "potential_loyalists": "潜力忠诚客户",
+    "new_customers": "新客户", "promising": "有希望的客户", "need_attention": "需要关注", "about_to_sleep": "即将沉睡",
+    "cannot_lose_them": "不能失去的客户", "hibernating": "休眠",
+    "low": "低", "medium": "中", "high": "高", "healthy": "健康", "sub_healthy": "亚健康", "unhealthy": "不健康",
+}  # fmt: skip
+
+
+def sentence(
+    catalogue: Catalogue, tag_id: str, entry: Part, follows: Follows | None, now_ms: int, zone: tzinfo
+) -> str:
+    """One tag.
+
+    Args:
+        catalogue: in force.
+        tag_id: which.
+        entry: what the document says of it.
+        follows: the value that comes after, None = not known.
+        now_ms: the reader's now.
+        zone: in which times are shown.
+    """
+    times = Times(now_ms, zone)
+    value = _value(True if entry.is_true("value") else _of(entry))
+    head = plain(label(catalogue, tag_id, "zh")) + (f"：{value}" if value else "")
+    since, until = times.minute(entry.text("since")), times.exact(entry.text("until"))
+    if since:
+        head += f"，自 {since} 起"
+    if not until:
+        return f"{head}。仅随时间推移不会改变。"
+    return f"{head}。若无新动作，{until} {_then(entry, follows)}。"
+
+
+def _then(entry: Part, follows: Follows | None) -> str:
+    if follows is None:
+        return "移除" if entry.is_true("value") else "改变"
+    return "移除" if follows.value is None else f"变为“{_value(follows.value)}”"
+
+
+def _of(entry: Part) -> Any:
+    n = entry.number("value")
+    return entry.text("value") if n is None else n
+
+
+def _value(value: Any) -> str:
+    """A value in words; "" of a flag."""
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int | float):
+        return figure(float(value))
+    return VALUES.get(str(value), plain(str(value).replace("_", " ")))
