@@ -100,7 +100,7 @@ def explain(
 
 
 class Sentence(NamedTuple):
-    """What is said of one tag that is held, and the instant at which time alone ends it, as the document has it."""
+    """What is said of one tag that is held, and when time alone ends it, as the document has it."""
 
     tag: str
     says: str
@@ -126,13 +126,10 @@ def sentences(
 def follows(doc: dict[str, Any], rules: Rules, state: State | None, tag_id: str) -> Follows | None:
     """What comes after the value that is held, at the instant that the document says; None = not known."""
     ahead, tag = foresight(state, rules), rules.catalogue.by_id.get(tag_id)
-    until = Part(doc).part("tags").part(tag_id).text("until")
-    until_ms = because.instant_ms(until)
-    return (
-        ahead.follows(tag, until_ms)
-        if ahead is not None and tag is not None and until_ms is not None
-        else None
-    )
+    until_ms = because.instant_ms(Part(doc).part("tags").part(tag_id).text("until"))
+    if ahead is None or tag is None or until_ms is None:
+        return None
+    return ahead.follows(tag, until_ms)
 
 
 def entries(doc: dict[str, Any], tag: str | None = None) -> list[dict[str, Any]]:

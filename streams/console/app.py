@@ -20,12 +20,16 @@ from streams.console.guard import HEADERS, Guard
 from streams.console.hub import Full, Hub, event
 from streams.console.known import Known, client
 from streams.console.live import Sampler, away
-from streams.console.minutes import DIRECTIONS, Minutes
+from streams.console.moves import DIRECTIONS, MovesReader
 from streams.console.pages import ROOT, Pages
 from streams.console.past import SPANS, Past
 from streams.console.prometheus import PrometheusPast
 from streams.console.recorder import Recorder
 from streams.console.survey import Survey
+from streams.metrics.declared import CONSOLE
+from streams.metrics.server import bind
+from streams.metrics.service import Service, name_of_process
+from streams.metrics.sheet import Sheet
 
 log = logging.getLogger(__name__)
 FIRST_SURVEY_S = 5.0  # a page waits so long for the first survey
@@ -53,12 +57,24 @@ class Parts:
             config, self.client, self.known, self.hub, self.survey.profiles, self.past.keep
         )
         self.feed = Feed(self.client, self.hub)
-        self.minutes = Minutes(self.client)
+        self.moves = MovesReader(self.client)
         self.customers = Customers(self.client, self.known)
         self.prometheus = PrometheusPast(config.prometheus_url) if config.prometheus_url else None
         self.pages = Pages(root)
         self.guard = Guard(config.console_token)
         self.requests: Counter[tuple[str, int]] = Counter()
+        self.service = Service(
+            CONSOLE,
+            name_of_process(),
+            redis_url=config.redis_url,
+            taken=bind(config.metrics),
+            fill=self._fill,
+        )
+
+    def _fill(self, sheet: Sheet) -> None:
+        for (route, status), n in self.requests.items():
+            sheet.put("console_requests_total", n, route, str(status))
+        sheet.put("console_streams", len(self.hub))
 
     def application(self) -> web.Application:
         """To be served; starts and stops the parts."""
@@ -78,7 +94,9 @@ class Parts:
         return app
 
     async def _running(self, _: web.Application) -> AsyncIterator[None]:
-        parts = (self.sampler.run, self.feed.run, self.survey.run, self.recorder.run)
+        parts = (
+            self.sampler.run, self.feed.run, self.survey.run, self.recorder.run, self.service.run
+        )  # fmt: skip
         tasks = [asyncio.create_task(_or_log(part)) for part in parts]
         yield
         for task in tasks:
@@ -162,7 +180,8 @@ class Parts:
         self._store_must_be_up()
         if tally is None:
             raise Refused(503, "not_yet", "the first survey is still being made")
-        return answer(segments.page(tally, await self.minutes.read(), self.known.rules))
+        day, chart = await self.moves.day(), await self.moves.chart()
+        return answer(segments.page(tally, day, chart, self.known.rules))
 
     async def _customers(self, request: web.Request) -> web.Response:
         return answer(await self.customers.find(request.query.get("q", "")))
@@ -193,8 +212,14 @@ class Parts:
         tag, catalogue = request.match_info["tag"], self.known.rules.catalogue
         if tag not in catalogue.by_id:
             raise Refused(404, "unknown", "there is no such tag in the catalogue")
-        minutes, precision = await asyncio.gather(self.minutes.read(), tagpage.precision(self.config, tag))
-        return answer(tagpage.page(catalogue, tag, self.survey.asked(), minutes, precision))
+        precision = await tagpage.precision(self.config, tag)
+        day, chart = await self.moves.day(), await self.moves.chart()
+        is_wall = self.config.clock == "wall"
+        return answer(
+            tagpage.page(
+                catalogue.by_id[tag], self.survey.asked(), day, chart, precision=precision, is_wall=is_wall
+            )
+        )
 
     async def _dead_letters(self, _: web.Request) -> web.Response:
         return answer(await letters.page(self.client))

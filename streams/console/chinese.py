@@ -1,7 +1,7 @@
 """A short sentence in Chinese for each tag that is held: what, since when, and what follows when.
 
-Labels are those of the catalogue. What decided is said in English only (`cli.why`): its words follow the fields
-of the profile, of which there is one language.
+Labels are those of the catalogue. What decided is said in English only (`cli.why`): its words follow the
+fields of the profile, of which there is one language.
 """
 
 from datetime import tzinfo
@@ -14,13 +14,18 @@ from streams.cli.wording import label
 from streams.screen import Times, figure, plain
 
 VALUES = {
-    "prospect": "潜在客户", "acquisition": "获客期", "new": "新客", "first_purchase": "首购", "activation": "激活期",
-    "active": "活跃", "repeat": "复购", "growth": "成长期", "maturity": "成熟期", "reactivated": "召回",
-    "at_risk": "有流失风险", "decline": "衰退期", "dormant": "沉睡", "lapsed": "流失", "lost": "已流失",
+    # lifecycle
+    "prospect": "潜在客户", "acquisition": "获客期", "new": "新客", "first_purchase": "首购",
+    "activation": "激活期", "active": "活跃", "repeat": "复购", "growth": "成长期", "maturity": "成熟期",
+    "reactivated": "召回", "at_risk": "有流失风险", "decline": "衰退期", "dormant": "沉睡", "lapsed": "流失",
+    "lost": "已流失",
+    # segments
     "champions": "冠军客户", "loyal_customers": "忠诚客户", "potential_loyalists": "潜力忠诚客户",
-    "new_customers": "新客户", "promising": "有希望的客户", "need_attention": "需要关注", "about_to_sleep": "即将沉睡",
-    "cannot_lose_them": "不能失去的客户", "hibernating": "休眠",
-    "low": "低", "medium": "中", "high": "高", "healthy": "健康", "sub_healthy": "亚健康", "unhealthy": "不健康",
+    "new_customers": "新客户", "promising": "有希望的客户", "need_attention": "需要关注",
+    "about_to_sleep": "即将沉睡", "cannot_lose_them": "不能失去的客户", "hibernating": "休眠",
+    # levels
+    "low": "低", "medium": "中", "high": "高",
+    "healthy": "健康", "sub_healthy": "亚健康", "unhealthy": "不健康",
 }  # fmt: skip
 
 

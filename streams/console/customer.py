@@ -1,4 +1,4 @@
-"""One customer: the document, why each tag is held, what is foreseen, and what changed; and how to find one."""
+"""One customer: the document, why each tag is held, what is foreseen, what changed; and how to find one."""
 
 import re
 import time

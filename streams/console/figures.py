@@ -1,4 +1,4 @@
-"""Figures out of what processes say of themselves: rates by differences, quantiles of summed histograms. Pure."""
+"""Figures out of what processes say: rates by differences, quantiles of summed histograms. Pure."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ QUANTILES_MS = 30_000  # quantiles are of what happened within so long
 _KEPT = {
     PREFIX + name
     for name in (
-        "ready", "store_durable", "events_applied_total", "dead_letters_total", "lag_records", "lag_seconds",
-        "event_to_visible_seconds_bucket", "tag_changes_total", "timers_fired_total", "timer_delay_seconds_bucket",
-        "outbox_oldest_seconds", "held_back", "population_age_seconds", "watchdog_still_seconds",
+        "ready", "store_durable", "held_back", "lag_records", "lag_seconds", "events_applied_total",
+        "dead_letters_total", "tag_changes_total", "timers_fired_total", "event_to_visible_seconds_bucket",
+        "timer_delay_seconds_bucket",
     )
 } | {"process_resident_memory_bytes"}  # fmt: skip
 Labels = tuple[tuple[str, str], ...]

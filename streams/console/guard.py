@@ -21,8 +21,8 @@ OPEN = ("/login", "/healthz")  # asked without knowing anything
 WRONG_S = 0.3  # a wrong token is answered so late
 _ADDRESS = re.compile(r"\[?(?P<host>[^\[\]\s]*?)\]?:(?P<port>\d{1,5})")
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "object-src 'none'",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -89,7 +89,7 @@ class Guard:
         if self._token and not self.knows(request.query.get("token", "")):
             await asyncio.sleep(WRONG_S)
             return refusal(401, "unauthorised", "the token is another one")
-        response = web.HTTPSeeOther("/")
+        response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
         if self._token:
             response.set_cookie(
                 COOKIE, self._proof, httponly=True, samesite="Strict", secure=request.secure, path="/"

@@ -93,9 +93,9 @@ class Hub:
 
 
 def event(name: str, value: object) -> bytes:
-    """A server-sent event.
+    r"""A server-sent event.
 
     >>> event("live", {"a": 1})
-    b'event: live\\ndata: {"a":1}\\n\\n'
+    b'event: live\ndata: {"a":1}\n\n'
     """
     return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(value))

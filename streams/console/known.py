@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import redis as redis_blocking
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from models.rules import Rules
-from streams import catalogues, exporter, keys
+from streams import catalogues, keys
 from streams.config import Config, ConfigError
-from streams.store.contract import StoreError
 
 log = logging.getLogger(__name__)
 TIMEOUT_S = 1.5  # of one command: pages are told soon that the store is away
@@ -29,6 +29,13 @@ def client(config: Config) -> Any:
         socket_connect_timeout=TIMEOUT_S,
         max_connections=32,
         protocol=2,
+    )
+
+
+def blocking(config: Config) -> Any:
+    """A blocking client, as impatient."""
+    return redis_blocking.Redis.from_url(
+        config.redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
     )
 
 
@@ -71,15 +78,15 @@ class Known:
         try:
             self.rules = await asyncio.to_thread(self._read)
             self._revision = revision
-        except (ConfigError, StoreError) as error:
+        except ConfigError as error:
             log.warning("what is in force cannot be read: %s", type(error).__name__)
 
     def _read(self) -> Rules:
-        blocking = exporter.connect(self.config.redis_url)
+        client = blocking(self.config)
         try:
-            return catalogues.rules_in_force(blocking, self.config)
+            return catalogues.rules_in_force(client, self.config)
         finally:
-            blocking.close()
+            client.close()
 
 
 async def documents(client: Any, ids: list[str], buckets: int) -> list[bytes | None]:

@@ -172,7 +172,7 @@ class Sampler:
         return {topic: round(rates.get(topic, 0.0), 2) for topic in INPUT_TOPICS}
 
     def _lag(self, clock: Mapping[bytes, bytes], now_ms: int) -> Live:
-        """By partition; of those that no worker speaks of, only how old the latest word is, with the wall clock."""
+        """By partition; of those that no worker speaks of, how old the latest word is (wall clock)."""
         records = self._crowd.gauges(f"{PREFIX}lag_records")
         seconds = self._crowd.gauges(f"{PREFIX}lag_seconds")
         rows: list[Live] = []

@@ -1,12 +1,11 @@
-"""What is taken down of tag changes and dead letters: rows for the feed, and counts by minute. Pure.
+"""What is taken down of tag changes and dead letters: rows for the feed, and counts by step. Pure.
 
-Counts of a minute are fields of one hash, so that adding to them is all a recorder does:
+Counts of a step are fields of one hash, so that adding to them is all a recorder does:
 
     d:<direction>:<tag>     changes by direction
     n:<tag>                 holders gained less lost
     +:<tag>:<value>         customers who took on a value; `-` = who gave it up
     s:<old>:<new>           moves between lifecycle stages, "" = none
-    x:<reason>              dead letters
 """
 
 from collections import Counter, OrderedDict
@@ -19,8 +18,6 @@ from models.changes import direction
 from models.contract import REASONS
 from streams.cli.because import instant_ms
 
-MINUTE_MS = 60_000
-KEPT_MINUTES = 24 * 60
 STAGE = "lifecycle"  # the tag whose values are the stages
 OTHER = "…"  # in place of values beyond `MOST_VALUES` of a tag
 MOST_VALUES = 64
@@ -35,7 +32,6 @@ class Change(NamedTuple):
 
     row: Row
     counts: list[str]
-    minute: int
 
 
 def value_text(value: Any) -> str:
@@ -84,7 +80,7 @@ class Notes:
         self._seen[change_id] = None
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        return Change(row, self._counts(row), known_ms // MINUTE_MS)
+        return Change(row, self._counts(row))
 
     def _counts(self, row: Mapping[str, Any]) -> list[str]:
         tag, old, new = row["tag"], row["old"], row["new"]

@@ -16,7 +16,7 @@ _MOST = 8  # changes of risk: there are three levels, so there cannot be more
 
 
 def curve(state: State, at_ms: int, rules: Rules) -> dict[str, list[Any]] | None:
-    """Probability of still being a customer, a point a day from an instant on; None where no model or order is known.
+    """Probability of still being a customer, a point a day from an instant on; None where it is not known.
 
     Args:
         state: of the customer.

@@ -1,7 +1,7 @@
 """The page and its files, held in memory: small, compressed once, and named by what is in them.
 
-In the page every reference to `/static/...` is given the hash of the file behind it, so a browser keeps a file
-for ever and still has the new one at once; what is asked for without a hash is asked about each time.
+In the page every reference to `/static/...` is given the hash of the file behind it, so a browser keeps a
+file for ever and still has the new one at once; what is asked for without a hash is asked about each time.
 """
 
 import gzip

@@ -1,6 +1,6 @@
 """The past of the live figures: steps of two seconds for an hour, of a minute for a day, in the store.
 
-The console that records keeps them; all read them. Where a Prometheus is configured its past is shown instead.
+The console that records keeps them, all read them. Where a Prometheus is configured its past is shown.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Cluster centres on a plane: the two directions in which they differ most, each centre as heavy as its share.
+"""Cluster centres on a plane, spanned by the two directions in which they differ most, weighed by their size.
 
 Principal components of a handful of points in three dimensions: the covariance matrix is 3 x 3, and Jacobi's
 rotations find its axes exactly enough in a few sweeps, in plain Python. Axes point so that the first feature

@@ -20,7 +20,8 @@ _P = "profilestream_"
 QUERIES = {
     "events": f"sum by (topic) (rate({_P}events_applied_total[{_WITHIN}]))",
     "lag_s": f'max({_P}lag_seconds{{clock="append"}})',
-    "p99_ms": f"1000 * histogram_quantile(0.99, sum by (le) (rate({_P}event_to_visible_seconds_bucket[{_WITHIN}])))",
+    "p99_ms": "1000 * histogram_quantile(0.99, "
+    f"sum by (le) (rate({_P}event_to_visible_seconds_bucket[{_WITHIN}])))",
     "dead_per_s": f"sum(rate({_P}dead_letters_total[{_WITHIN}]))",
     "tag_changes_per_s": f"sum(rate({_P}tag_changes_total[{_WITHIN}]))",
 }
@@ -61,7 +62,12 @@ class PrometheusPast:
         self, session: aiohttp.ClientSession, query: str, instants: Sequence[int], every_s: int
     ) -> dict[str, list[float | None]]:
         """Topic, or "" where the query knows none -> a value for each instant."""
-        asked: dict[str, str | int] = {"query": query, "start": instants[0], "end": instants[-1], "step": every_s}
+        asked: dict[str, str | int] = {
+            "query": query,
+            "start": instants[0],
+            "end": instants[-1],
+            "step": every_s,
+        }
         async with session.get(self._url, params=asked) as response:
             said = await response.json()
         out = {}

@@ -5,8 +5,9 @@ store that went back and a second recorder all go on where the counts stand.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable
 from typing import Any
 
@@ -19,7 +20,8 @@ from streams import keys
 from streams.config import Config
 from streams.console.answers import STORE_AWAY
 from streams.console.known import wall_ms
-from streams.console.notes import KEPT_MINUTES, MINUTE_MS, Notes, letter, net
+from streams.console.moves import KEPT, is_late, steps_of
+from streams.console.notes import Change, Notes, Row, letter, net
 from streams.population.lease import Lease
 from streams.topics import DEAD_LETTER, TAG_CHANGES
 
@@ -123,66 +125,86 @@ class Recorder:
         return known
 
     async def _take(self, notes: Notes, found: dict[TopicPartition, list[Any]]) -> None:
-        rows: list[bytes] = []
-        minutes: defaultdict[int, Counter[str]] = defaultdict(Counter)
-        letters: defaultdict[str, list[bytes]] = defaultdict(list)
-        now_ms = wall_ms()
-        last: dict[str, int] = {}
+        new = News(wall_ms())
         for tp, records in found.items():
+            new.at[tp] = records[-1].offset + 1
             for record in records:
                 if tp.topic == TAG_CHANGES:
-                    change = notes.change(record.value)
-                    if change is not None:
-                        rows.append(orjson.dumps(change.row))
-                        minutes[change.minute].update(change.counts)
-                elif (row := letter(record.value)) is not None:
-                    reason = row.pop("reason")
-                    letters[reason].append(orjson.dumps(row))
-                    last[reason] = max(last.get(reason, 0), record.timestamp)
-                    minutes[record.timestamp // MINUTE_MS][f"x:{reason}"] += 1
-        oldest = now_ms // MINUTE_MS - KEPT_MINUTES
-        counts = {minute: some for minute, some in minutes.items() if minute > oldest}
-        at = {tp: records[-1].offset + 1 for tp, records in found.items()}
-        await self._write(at, rows[-FEED:], counts, letters, last)
-        self._at |= at
+                    new.change(notes.change(record.value))
+                else:
+                    new.letter(letter(record.value), record.timestamp)
+        await self._write(new)
+        self._at |= new.at
 
-    async def _write(
-        self,
-        at: dict[TopicPartition, int],
-        rows: list[bytes],
-        minutes: dict[int, Counter[str]],
-        letters: dict[str, list[bytes]],
-        last: dict[str, int],
-    ) -> None:
+    async def _write(self, new: "News") -> None:
         """All or nothing.
 
         Raises:
             Moved: the counts do not stand where they are believed to.
         """
-        names = [_name(tp) for tp in at]
+        at = keys.console("at")
         async with self._client.pipeline(transaction=True) as pipe:
-            await pipe.watch(keys.console("at"))
-            stored = await pipe.hmget(keys.console("at"), names)
-            if [None if one is None else int(one) for one in stored] != [self._at[tp] for tp in at]:
+            await pipe.watch(at)
+            stored = await pipe.hmget(at, [_name(tp) for tp in new.at])
+            if [None if one is None else int(one) for one in stored] != [self._at[tp] for tp in new.at]:
                 raise Moved
             pipe.multi()
-            pipe.hset(keys.console("at"), mapping={_name(tp): offset for tp, offset in at.items()})
-            for row in rows:
-                pipe.xadd(keys.console("changes"), {"c": row}, maxlen=FEED, approximate=False)
-            for minute, counts in minutes.items():
-                name = keys.console(f"minute:{minute}")
-                for field, count in {**counts, **net(counts)}.items():
-                    pipe.hincrby(name, field, count)
-                pipe.expire(name, (KEPT_MINUTES + 60) * 60)
-            for reason, samples in letters.items():
-                pipe.hincrby(keys.console("dead"), reason, len(samples))
-                pipe.hset(keys.console("dead:last"), reason, last[reason])
-                pipe.lpush(keys.console(f"dead:{reason}"), *samples[-SAMPLES:])
-                pipe.ltrim(keys.console(f"dead:{reason}"), 0, SAMPLES - 1)
+            pipe.hset(at, mapping={_name(tp): offset for tp, offset in new.at.items()})
+            new.write(pipe)
             try:
                 await pipe.execute()
             except WatchError:
                 raise Moved from None
+
+
+class News:
+    """What came of some records, to be added to what is stored.
+
+    Args:
+        now_ms: the clock.
+
+    Attributes:
+        at: partition -> offset to read next.
+    """
+
+    def __init__(self, now_ms: int) -> None:
+        self.at: dict[TopicPartition, int] = {}
+        self._now_ms = now_ms
+        self._rows: deque[bytes] = deque(maxlen=FEED)
+        self._steps: defaultdict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+        self._letters: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._last: dict[str, int] = {}
+
+    def change(self, change: Change | None) -> None:
+        """Take in a tag change."""
+        if change is not None:
+            self._rows.append(orjson.dumps(change.row))
+            for step in steps_of(change.row["known_ms"], self._now_ms):
+                self._steps[step].update(change.counts)
+
+    def letter(self, row: Row | None, at_ms: int) -> None:
+        """Take in a dead letter."""
+        if row is not None:
+            reason = row.pop("reason")
+            self._letters[reason].append(orjson.dumps(row))
+            self._last[reason] = max(self._last.get(reason, 0), at_ms)
+
+    def write(self, pipe: Any) -> None:
+        """As commands of a transaction."""
+        for row in self._rows:
+            pipe.xadd(keys.console("changes"), {"c": row}, maxlen=FEED, approximate=False)
+        for (every_s, n), counts in self._steps.items():
+            name = keys.console(f"moves:{every_s}:{n}")
+            for field, count in {**counts, **net(counts)}.items():
+                pipe.hincrby(name, field, count)
+            pipe.expire(name, (KEPT[every_s] + 60) * every_s)
+        if any(is_late(every_s, n, self._now_ms) for every_s, n in self._steps):
+            pipe.incr(keys.console("moves:late"))
+        for reason, samples in self._letters.items():
+            pipe.hincrby(keys.console("dead"), reason, len(samples))
+            pipe.hset(keys.console("dead:last"), reason, self._last[reason])
+            pipe.lpush(keys.console(f"dead:{reason}"), *samples[-SAMPLES:])
+            pipe.ltrim(keys.console(f"dead:{reason}"), 0, SAMPLES - 1)
 
 
 async def _recent(consumer: Any, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
@@ -209,7 +231,5 @@ def _name(tp: TopicPartition) -> bytes:
 
 
 async def _quietly(waited_for: Awaitable[None]) -> None:
-    try:
+    with contextlib.suppress(*STORE_AWAY):
         await waited_for
-    except STORE_AWAY:
-        pass

@@ -4,22 +4,29 @@ from typing import Any
 
 from models.population.snapshot import Clusters
 from models.rules import Rules
-from streams.console import minutes as counted
-from streams.console.minutes import Counts
+from streams.console import moves as counted
+from streams.console.moves import Counts, Moves
 from streams.console.projection import plane
 from streams.console.survey import Tally
 
 
-def page(tally: Tally, minutes: dict[int, Counts], rules: Rules) -> dict[str, Any]:
-    """As `/api/segments` has it."""
-    totals = counted.totals(minutes)
+def page(tally: Tally, day: Moves, chart: Moves, rules: Rules) -> dict[str, Any]:
+    """As `/api/segments` has it.
+
+    Args:
+        tally: the latest survey.
+        day: what changed lately.
+        chart: the same in the steps to be drawn.
+        rules: in force.
+    """
+    totals = day.totals()
     return {
         **tally.public(),
         "flows": counted.flows(totals),
         "tags": _tags(tally, totals),
-        "tag_times": counted.tag_times(minutes),
+        "tag_times": counted.tag_times(chart),
         "clusters": _clusters(tally, rules),
-        "span_s": counted.span_s(minutes),
+        "span_s": day.span_s,
     }
 
 

@@ -12,8 +12,8 @@ def verdict(live: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]
 
     Args:
         live: as of `/api/live`.
-        facts: `is_there` (whether a worker has ever used the store), `workers` that live, `held_back`, `durable`,
-            `lag_slo_s`, `dead_per_s`.
+        facts: `is_there` (whether a worker has ever used the store), `workers` that live, `held_back`,
+            `durable`, `lag_slo_s`, `dead_per_s`.
     """
     if not facts["is_there"]:
         return {"state": "unknown", "why": ["no_deployment"]}

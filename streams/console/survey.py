@@ -1,6 +1,6 @@
 """Everybody looked at, a little at a time: who is in which segment, stage, cluster, and holds what.
 
-All customers up to `CAPACITY`, beyond that those that a hash chooses, with numbers scaled up and said to be so.
+All customers up to `CAPACITY`, beyond that those that a hash chooses, numbers scaled up and said to be so.
 The survey rests as long as it works, and is not made while nobody asks for it.
 """
 

@@ -1,17 +1,14 @@
 """One tag: what it means, who holds it, how it moves, and how often it was right."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
-from models.catalogue.catalogue import Catalogue
 from models.catalogue.tag import About, Tag
-from streams import books, exporter, feedback, statistics
+from streams import books, feedback, statistics
 from streams.cli.terms import span
 from streams.config import Config
-from streams.console.known import wall_ms
-from streams.console.minutes import DIRECTIONS, Counts, by_direction, span_s, totals
-from streams.console.notes import MINUTE_MS
+from streams.console.known import blocking
+from streams.console.moves import DIRECTIONS, Moves, by_direction, holders_over_time
 from streams.console.survey import Tally
 
 _KINDS_ZH = {"flag": "标记", "category": "类别", "number": "数值"}
@@ -58,51 +55,38 @@ def _span_zh(ms: int) -> str:
 
 
 def page(
-    catalogue: Catalogue,
-    tag_id: str,
-    tally: Tally | None,
-    minutes: Mapping[int, Counts],
-    precision: float | None,
+    tag: Tag, tally: Tally | None, day: Moves, chart: Moves, *, precision: float | None, is_wall: bool
 ) -> dict[str, Any]:
     """As `/api/tags/{tag}` has it.
 
     Args:
-        catalogue: in force; it has the tag.
-        tag_id: which.
+        tag: which.
         tally: the latest survey; None = none is made yet.
-        minutes: what changed, by minute.
+        day: what changed lately.
+        chart: the same in the steps to be drawn.
         precision: of what people said of it.
+        is_wall: whether "now" is the clock: a replay of years within a minute has no rate a day.
     """
-    tag, found = catalogue.by_id[tag_id], dict(minutes)
-    ways = by_direction(totals(found)).get(tag_id, dict.fromkeys(DIRECTIONS, 0))
-    holders = tally.holders(tag_id) if tally is not None else None
-    moves, days = sum(ways.values()), span_s(found) / 86_400
-    profiles = tally.profiles if tally is not None else 0
-    out = about(tag)
-    del out["values"], out["sets"], out["purpose"], out["owner"]
+    ways = by_direction(day.totals()).get(tag.id, dict.fromkeys(DIRECTIONS, 0))
+    holders = tally.holders(tag.id) if tally is not None else None
+    nobody: dict[str, list[int]] = {"at_ms": [], "customers": []}
     return {
-        **out,
+        **{name: value for name, value in about(tag).items() if name not in ("values", "sets")},
         "words": words(tag.about),
         "customers": holders,
-        "members_over_time": _over_time(tag_id, holders, found),
+        "members_over_time": nobody if holders is None else holders_over_time(chart, tag.id, holders),
         **ways,
-        "flip_rate_per_customer_day": round(moves / profiles / days, 6) if profiles and days else None,
+        "flip_rate_per_customer_day": _flip_rate(sum(ways.values()), tally, day) if is_wall else None,
         "precision": precision,
-        "span_s": span_s(found),
+        "span_s": day.span_s,
     }
 
 
-def _over_time(tag_id: str, holders: int | None, minutes: dict[int, Counts]) -> dict[str, list[int]]:
-    """Holders at the end of each minute: those of now, and backwards who came and went since."""
-    if holders is None or not minutes:
-        return {"at_ms": [], "customers": []}
-    last = wall_ms() // MINUTE_MS
-    at, then, n = [], [], holders
-    for minute in range(last, min(minutes) - 2, -1):
-        at.append((minute + 1) * MINUTE_MS)
-        then.append(max(0, n))
-        n -= minutes.get(minute, Counts()).get(f"n:{tag_id}", 0)
-    return {"at_ms": at[::-1], "customers": then[::-1]}
+def _flip_rate(moves: int, tally: Tally | None, day: Moves) -> float | None:
+    """Changes of a tag, a customer of the deployment and day."""
+    if tally is None or not tally.profiles or not day.span_s:
+        return None
+    return round(moves / tally.profiles / (day.span_s / 86_400), 6)
 
 
 async def precision(config: Config, tag_id: str) -> float | None:
@@ -111,7 +95,7 @@ async def precision(config: Config, tag_id: str) -> float | None:
 
 
 def _precision(config: Config, tag_id: str) -> float | None:
-    client = exporter.connect(config.redis_url)
+    client = blocking(config)
     try:
         said = statistics.said(books.counted(client).get(feedback.NAME, {}))
     finally:
