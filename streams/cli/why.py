@@ -100,36 +100,42 @@ def explain(
 
 
 class Sentence(NamedTuple):
-    """What is said of one tag that is held, and when time alone ends it, as the document has it."""
+    """What is said of one tag that is held.
+
+    Attributes:
+        tag: its id.
+        says: the sentence.
+        until_ms: when time alone ends it; None = never, or nobody knows.
+        value: its value in words; "" of a flag.
+        follows: the value after that; None = not known.
+        then: that value in words.
+    """
 
     tag: str
     says: str
-    until: str | None
+    until_ms: int | None
+    value: str
+    follows: Follows | None
+    then: str
 
 
 def sentences(
-    doc: dict[str, Any],
-    now_ms: int,
-    rules: Rules,
-    zone: tzinfo = UTC,
-    *,
-    state: State | None = None,
-    lang: str = "en",
+    doc: dict[str, Any], now_ms: int, rules: Rules, zone: tzinfo = UTC, *, state: State | None = None
 ) -> list[Sentence]:
     """A sentence a tag that is held; arguments of `explain`."""
-    said = _Said(
-        Page(Part(doc), Times(now_ms, zone)), plain(str(zone)), rules.catalogue, foresight(state, rules), lang
-    )
-    return [Sentence(one["tag"], _sentence(said, Part(one)), one.get("until")) for one in entries(doc)]
+    page = Page(Part(doc), Times(now_ms, zone))
+    said = _Said(page, plain(str(zone)), rules.catalogue, foresight(state, rules), "en")
+    return [_told(said, Part(entry)) for entry in entries(doc)]
 
 
-def follows(doc: dict[str, Any], rules: Rules, state: State | None, tag_id: str) -> Follows | None:
-    """What comes after the value that is held, at the instant that the document says; None = not known."""
-    ahead, tag = foresight(state, rules), rules.catalogue.by_id.get(tag_id)
-    until_ms = because.instant_ms(Part(doc).part("tags").part(tag_id).text("until"))
-    if ahead is None or tag is None or until_ms is None:
-        return None
-    return ahead.follows(tag, until_ms)
+def _told(said: _Said, entry: Part) -> Sentence:
+    tag_id = entry.raw_text("tag")
+    tag, until_ms = said.catalogue.by_id.get(tag_id), because.instant_ms(entry.text("until"))
+    follows = None
+    if said.ahead is not None and tag is not None and tag.rule == entry.text("rule") and until_ms is not None:
+        follows = said.ahead.follows(tag, until_ms)
+    then = said.word(tag, follows.value) if follows is not None and follows.value is not None and tag else ""
+    return Sentence(tag_id, _sentence(said, entry), until_ms, said.value(tag, entry), follows, then)
 
 
 def entries(doc: dict[str, Any], tag: str | None = None) -> list[dict[str, Any]]:

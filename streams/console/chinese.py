@@ -4,14 +4,11 @@ Labels are those of the catalogue. What decided is said in English only (`cli.wh
 fields of the profile, of which there is one language.
 """
 
-from datetime import tzinfo
-from typing import Any
-
 from models.catalogue.catalogue import Catalogue
-from streams.cli.foresight import Follows
 from streams.cli.part import Part
+from streams.cli.why import Sentence
 from streams.cli.wording import label
-from streams.screen import Times, figure, plain
+from streams.screen import Times, plain
 
 VALUES = {
     # lifecycle
@@ -29,45 +26,31 @@ VALUES = {
 }  # fmt: skip
 
 
-def sentence(
-    catalogue: Catalogue, tag_id: str, entry: Part, follows: Follows | None, now_ms: int, zone: tzinfo
-) -> str:
+def sentence(catalogue: Catalogue, said: Sentence, entry: Part, times: Times) -> str:
     """One tag.
 
     Args:
         catalogue: in force.
-        tag_id: which.
-        entry: what the document says of it.
-        follows: the value that comes after, None = not known.
-        now_ms: the reader's now.
-        zone: in which times are shown.
+        said: the same in English.
+        entry: what the document says of the tag.
+        times: shows instants.
     """
-    times = Times(now_ms, zone)
-    value = _value(True if entry.is_true("value") else _of(entry))
-    head = plain(label(catalogue, tag_id, "zh")) + (f"：{value}" if value else "")
+    value = _value(entry.value("value"), said.value)
+    head = plain(label(catalogue, said.tag, "zh")) + (f"：{value}" if value else "")
     since, until = times.minute(entry.text("since")), times.exact(entry.text("until"))
     if since:
         head += f"，自 {since} 起"
     if not until:
         return f"{head}。仅随时间推移不会改变。"
-    return f"{head}。若无新动作，{until} {_then(entry, follows)}。"
+    return f"{head}。若无新动作，{until} {_then(said, is_flag=entry.is_true('value'))}。"
 
 
-def _then(entry: Part, follows: Follows | None) -> str:
-    if follows is None:
-        return "移除" if entry.is_true("value") else "改变"
-    return "移除" if follows.value is None else f"变为“{_value(follows.value)}”"
+def _then(said: Sentence, *, is_flag: bool) -> str:
+    if said.follows is None:
+        return "移除" if is_flag else "改变"
+    return "移除" if said.follows.value is None else f"变为“{_value(str(said.follows.value), said.then)}”"
 
 
-def _of(entry: Part) -> Any:
-    n = entry.number("value")
-    return entry.text("value") if n is None else n
-
-
-def _value(value: Any) -> str:
-    """A value in words; "" of a flag."""
-    if isinstance(value, bool):
-        return ""
-    if isinstance(value, int | float):
-        return figure(float(value))
-    return VALUES.get(str(value), plain(str(value).replace("_", " ")))
+def _value(value: str, words: str) -> str:
+    """A value in words; numbers as in English, with their unit; "" of a flag."""
+    return VALUES.get(value, words) if words else ""

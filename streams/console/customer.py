@@ -13,11 +13,11 @@ from models.rules import Rules
 from models.state import State
 from streams import keys
 from streams.cli import why
-from streams.cli.because import instant_ms
 from streams.cli.part import Part
 from streams.console import chinese, outlook
 from streams.console.answers import Refused
 from streams.console.known import Known, wall_ms
+from streams.screen import Times
 
 LONGEST_ID = 128
 FOUND_MOST = 20
@@ -100,13 +100,14 @@ class Customers:
 def explained(doc: Doc, state: State | None, now_ms: int, rules: Rules, zone: tzinfo) -> dict[str, list[Doc]]:
     """A sentence for each tag that is held, by language."""
     out: dict[str, list[Doc]] = {"en": [], "zh": []}
+    tags, times = Part(doc).part("tags"), Times(now_ms, zone)
     for one in why.sentences(doc, now_ms, rules, zone, state=state):
-        until_ms = instant_ms(one.until) if isinstance(one.until, str) else None
-        entry = Part(doc).part("tags").part(one.tag)
-        follows = why.follows(doc, rules, state, one.tag)
-        said = chinese.sentence(rules.catalogue, one.tag, entry, follows, now_ms, zone)
-        out["en"].append({"tag": one.tag, "says": one.says, "until_ms": until_ms})
-        out["zh"].append({"tag": one.tag, "says": said, "until_ms": until_ms})
+        said = {
+            "en": one.says,
+            "zh": chinese.sentence(rules.catalogue, one, tags.part(one.tag), times),
+        }
+        for lang, says in said.items():
+            out[lang].append({"tag": one.tag, "says": says, "until_ms": one.until_ms})
     return out
 
 
