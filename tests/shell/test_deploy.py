@@ -469,7 +469,7 @@ def rights(user: str) -> list[str]:
 
 def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
     assert rights("default") == ["off"]
-    for user in ("worker", "reader", "dashboard", "alerts", "reports"):
+    for user in ("worker", "reader", "dashboard", "console", "alerts", "reports"):
         words = rights(user)
         assert words[:3] == ["on", "resetpass", "resetkeys"]
         assert "-@all" in words
@@ -486,7 +486,7 @@ def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
             "acl",
             "script",
         }
-        if user not in ("worker", "reports"):  # which judge everyone anew, and export everyone
+        if user not in ("worker", "reports", "console"):  # which judge, export and survey everyone
             dangerous.add("scan")
         assert not dangerous & {word[1:].partition("|")[0] for word in words if word.startswith("+")}
     assert all(word.startswith(("%R~", "resetkeys")) for word in rights("reader") if "~" in word)
