@@ -25,6 +25,7 @@ INSTALL = {
     "redis-server": "apt-get install redis-server",
     "Node": "apt-get install nodejs (20.15 or newer)",
     "Go": "apt-get install golang-go (1.19 or newer)",
+    "Prometheus": "apt-get install prometheus",
 }
 
 _KAFKA_START_TIMEOUT_S = 90.0

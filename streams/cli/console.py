@@ -5,12 +5,10 @@ import logging
 import signal
 
 import click
-from aiohttp import web
 
 from streams.cli.options import Context, pass_context
+from streams.cli.worker import LOG_FORMAT
 from streams.config import Config
-from streams.console.app import Parts
-from streams.console.guard import address
 from streams.store.contract import Unavailable
 
 
@@ -22,36 +20,36 @@ def console(context: Context, where: str | None) -> None:
 
     On loopback unless it is told otherwise, and then only with a token.
     """
+    from streams.console.guard import address  # what answers HTTP is of no use to other commands
+
     config = context.config(console=where)
     host, port = address(config)
-    logging.basicConfig(
-        level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT)
     for noisy in ("aiokafka", "kafka", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     asyncio.run(_serve(config, host, port))
 
 
 async def _serve(config: Config, host: str, port: int) -> None:
+    from aiohttp import web
+
+    from streams.console.app import Parts
+
     stop = asyncio.Event()
     for sig in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sig, stop.set)
-    runner = web.AppRunner(
-        Parts(config).application(), access_log=None, handle_signals=False, shutdown_timeout=1.0
-    )
+    app = Parts(config).application()
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
         try:
-            await site.start()
+            await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise Unavailable(
-                f"the console cannot answer at {config.console}: {error.strerror or error}"
-            ) from None
-        bound = runner.addresses[0][1]
-        shown = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
-        login = "/login?token=..." if config.console_token else "/"
-        click.echo(f"the console answers at http://{shown}{login}")
+            reason = error.strerror or str(error)
+            raise Unavailable(f"the console cannot answer at {config.console}: {reason}") from None
+        shown = f"[{host}]" if ":" in host else host
+        login = "login?token=..." if config.console_token else ""
+        click.echo(f"the console answers at http://{shown}:{runner.addresses[0][1]}/{login}")
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -52,8 +52,8 @@ def demo(
 ) -> None:
     """Replay a year of real orders through a private deployment, live on this terminal and in a browser.
 
-    Starts a broker, a store, a worker and the console on loopback ports in a temporary folder. In a terminal it
-    stays up when the replay is over, to be looked at, until Ctrl-C; then nothing is left of it.
+    Starts a broker, a store, a worker and the console on loopback ports in a temporary folder. In a
+    terminal it stays up when the replay is over, to be looked at, until Ctrl-C; then nothing is left of it.
     """
     console = Console(highlight=False)
     live = console.is_terminal and sys.stdout.isatty() and not console.is_dumb_terminal and not once

@@ -136,9 +136,7 @@ class Parts:
         })  # fmt: skip
 
     async def _live(self, _: web.Request) -> web.Response:
-        if self.sampler.live is None:
-            await self.sampler.first()
-        self._store_must_be_up()
+        await self._store_must_be_up()
         return answer(self.sampler.live)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -177,7 +175,7 @@ class Parts:
         tally = self.survey.asked()
         if tally is None:
             tally = await self.survey.first(FIRST_SURVEY_S)
-        self._store_must_be_up()
+        await self._store_must_be_up()
         if tally is None:
             raise Refused(503, "not_yet", "the first survey is still being made")
         day, chart = await self.moves.day(), await self.moves.chart()
@@ -205,7 +203,7 @@ class Parts:
                 "bad_query",
                 f"direction is one of {', '.join(DIRECTIONS)}; limit is 1 to {MOST_ANSWERED}",
             )
-        self._store_must_be_up()
+        await self._store_must_be_up()
         return answer(self.feed.find(**asked, limit=int(limit)))
 
     async def _tag(self, request: web.Request) -> web.Response:
@@ -224,8 +222,9 @@ class Parts:
     async def _dead_letters(self, _: web.Request) -> web.Response:
         return answer(await letters.page(self.client))
 
-    def _store_must_be_up(self) -> None:
+    async def _store_must_be_up(self) -> None:
         """For what is answered out of memory: while the store is away it is not true any more."""
+        await self.sampler.first()
         if not self.sampler.store_up:
             raise Refused(503, "store_down", "the store does not answer")
 

@@ -19,7 +19,7 @@ from streams.console.answers import refusal
 COOKIE = "profilestream_console"
 OPEN = ("/login", "/healthz")  # asked without knowing anything
 WRONG_S = 0.3  # a wrong token is answered so late
-_ADDRESS = re.compile(r"\[?(?P<host>[^\[\]\s]*?)\]?:(?P<port>\d{1,5})")
+_ADDRESS = re.compile(r"\[?(?P<host>[^\[\]\s/]*?)\]?:(?P<port>\d{1,5})")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; object-src 'none'",
