@@ -50,7 +50,7 @@ class Parts:
         self.client = client(config)
         self.hub = Hub()
         self.known = Known(config)
-        self.survey = Survey(self.client, config.buckets)
+        self.survey = Survey(self.client, config.buckets, lambda: len(self.hub) > 0)
         self.recorder = Recorder(config, self.client)
         self.past = Past(self.client, lambda: self.recorder.lease.is_held)
         self.sampler = Sampler(
@@ -136,6 +136,7 @@ class Parts:
         })  # fmt: skip
 
     async def _live(self, _: web.Request) -> web.Response:
+        self.survey.asked()
         await self._store_must_be_up()
         return answer(self.sampler.live)
 
@@ -150,6 +151,7 @@ class Parts:
         )
         try:
             with self.hub.page() as page:
+                self.survey.asked()
                 await response.prepare(request)
                 await response.write(b"retry: 2000\n\n" + event("live", self.sampler.live or away()))
                 async for some in page.messages():

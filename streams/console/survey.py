@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -106,15 +107,19 @@ class Survey:
     Args:
         client: asyncio Redis client.
         buckets: of the deployment.
+        is_watched: whether pages are open.
         capacity: most customers looked at.
 
     Attributes:
         latest: None = none is made yet.
     """
 
-    def __init__(self, client: Any, buckets: int, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, client: Any, buckets: int, is_watched: Callable[[], bool], capacity: int = CAPACITY
+    ) -> None:
         self.latest: Tally | None = None
         self._client, self._buckets, self._capacity = client, buckets, capacity
+        self._is_watched = is_watched
         self._asked_s = 0.0
         self._wanted, self._made = asyncio.Event(), asyncio.Event()
 
@@ -146,7 +151,7 @@ class Survey:
                 log.info("the survey waits: %s", type(error).__name__)
             took_s = loop.time() - started_s
             await asyncio.sleep(max(EVERY_S, TIMES_LONGER * took_s))
-            if loop.time() - self._asked_s > ASKED_S:
+            if loop.time() - self._asked_s > ASKED_S and not self._is_watched():
                 self._wanted.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wanted.wait(), UNASKED_S)

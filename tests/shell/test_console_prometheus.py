@@ -92,7 +92,7 @@ async def test_the_past_is_what_prometheus_says(prometheus: str, valkey: Embedde
     rates = [one for one in found["events_per_s"]["orders"] if one]
     assert rates
     # It has seen a part of the minute only, over which it takes the mean.
-    assert 2 < rates[-1] < 11
+    assert 0 < rates[-1] < 11
     assert found["events_per_s"].keys() == set(INPUT_TOPICS)
     assert found["events_per_s"]["service"] == [None] * 241
     assert [one for one in found["lag_s"] if one is not None][-1] == 1.5
