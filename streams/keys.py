@@ -103,10 +103,9 @@ def console(what: str) -> str:
     """What the console keeps for itself, all of it bounded and all on one node, see `streams.console`.
 
     `at` (hash: "topic/partition" -> next offset), `lease`, `changes` (stream: latest tag changes),
-    `moves:<s>:<n>` (hash: what changed within the n-th step of s seconds since 1970), `moves:late` (number of
-    steps that were written late),
-    `dead` and `dead:last` (hashes: reason -> count, time of the latest), `dead:<reason>` (list: samples),
-    `live:2` and `live:60` (lists: figures every so many seconds).
+    `moves:<s>:<n>` (hash: what changed within the n-th step of s seconds since 1970), `dead` and `dead:last`
+    (hashes: reason -> count, time of the latest), `dead:<reason>` (list: samples), `live:2` and `live:60`
+    (lists: figures every so many seconds).
     """
     return f"ps:console:{{0}}:{what}"
 

@@ -14,6 +14,7 @@ from streams.console.known import wall_ms
 
 FINE, COARSE = 10, 60  # seconds
 KEPT = {FINE: 120, COARSE: 24 * 60}  # steps
+LATE = "late"  # field beside the offsets: how often a step was written late
 OPEN_MS = 150_000  # steps that ended within so long may still be written
 DIRECTIONS = ("entered", "left", "changed", "corrected")
 Counts = Counter[str]
@@ -89,7 +90,7 @@ class MovesReader:
         now_ms = wall_ms()
         last = now_ms // (every_s * 1000)
         first = last - KEPT[every_s] + 1
-        late = await self._client.get(keys.console("moves:late"))
+        late = await self._client.hget(keys.console("at"), LATE)
         if late != self._late:
             self._late = late
             self._known = {every: {} for every in KEPT}

@@ -20,7 +20,7 @@ from streams import keys
 from streams.config import Config
 from streams.console.answers import STORE_AWAY
 from streams.console.known import wall_ms
-from streams.console.moves import KEPT, is_late, steps_of
+from streams.console.moves import KEPT, LATE, is_late, steps_of
 from streams.console.notes import Change, Notes, Row, letter, net
 from streams.population.lease import Lease
 from streams.topics import DEAD_LETTER, TAG_CHANGES
@@ -199,7 +199,7 @@ class News:
                 pipe.hincrby(name, field, count)
             pipe.expire(name, (KEPT[every_s] + 60) * every_s)
         if any(is_late(every_s, n, self._now_ms) for every_s, n in self._steps):
-            pipe.incr(keys.console("moves:late"))
+            pipe.hincrby(keys.console("at"), LATE, 1)
         for reason, samples in self._letters.items():
             pipe.hincrby(keys.console("dead"), reason, len(samples))
             pipe.hset(keys.console("dead:last"), reason, self._last[reason])

@@ -43,12 +43,15 @@ local function news(text)
   return out
 end
 
--- The newest lines of a text, at most so many.
+-- The newest lines of a text, at most so many; found one by one, as gsub would copy the text to count them.
 local function newest(text, most)
-  local _, breaks = string.gsub(text, '\n', '\n')
-  local at = 1
-  for _ = most, breaks do at = string.find(text, '\n', at, true) + 1 end
-  return string.sub(text, at)
+  local breaks, at = {}, string.find(text, '\n', 1, true)
+  while at do
+    breaks[#breaks + 1] = at
+    at = string.find(text, '\n', at + 1, true)
+  end
+  local dropped = #breaks + 1 - most
+  return dropped > 0 and string.sub(text, breaks[dropped] + 1) or text
 end
 
 -- ps_commit: store the new state of customers, each only if nobody wrote it in between.
