@@ -6,8 +6,8 @@ import signal
 
 import click
 
+from streams import logs
 from streams.cli.options import Context, pass_context
-from streams.cli.worker import LOG_FORMAT
 from streams.config import Config
 from streams.store.contract import Unavailable
 
@@ -24,9 +24,8 @@ def console(context: Context, where: str | None) -> None:
 
     config = context.config(console=where)
     host, port = address(config)
-    logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT)
-    for noisy in ("aiokafka", "kafka", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    logs.set_up(config, "console", ("kafka", "asyncio"))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is away is no news here
     asyncio.run(_serve(config, host, port))
 
 

@@ -26,9 +26,10 @@ from streams.console.past import SPANS, Past
 from streams.console.prometheus import PrometheusPast
 from streams.console.recorder import Recorder
 from streams.console.survey import Survey
+from streams.logs import name_of_process
 from streams.metrics.declared import CONSOLE
 from streams.metrics.server import bind
-from streams.metrics.service import Service, name_of_process
+from streams.metrics.service import Service
 from streams.metrics.sheet import Sheet
 
 log = logging.getLogger(__name__)
