@@ -87,6 +87,7 @@ class Parts:
             get("/api/meta", self._meta), get("/api/live", self._live), get("/api/stream", self._stream),
             get("/api/history", self._history), get("/api/segments", self._segments),
             get("/api/customers", self._customers), get("/api/customer/{id:.+}", self._customer),
+            get("/api/customer", self._customer),  # ?id=: no path leads to "." and ".."
             get("/api/tag-changes", self._tag_changes), get("/api/tags/{tag}", self._tag),
             get("/api/dead-letters", self._dead_letters),
         ])  # fmt: skip
@@ -152,10 +153,10 @@ class Parts:
         )
         try:
             with self.hub.page() as page:
-                self.survey.asked()
                 await response.prepare(request)
                 await response.write(b"retry: 2000\n\n" + event("live", self.sampler.live or away()))
                 async for some in page.messages():
+                    self.survey.asked()  # an open page shows how many customers there are
                     await response.write(some)
         except Full:
             raise Refused(503, "too_many_pages", "too many pages are open") from None
@@ -188,7 +189,7 @@ class Parts:
         return answer(await self.customers.find(request.query.get("q", "")))
 
     async def _customer(self, request: web.Request) -> web.Response:
-        return answer(await self.customers.show(request.match_info["id"]))
+        return answer(await self.customers.show(request.match_info.get("id") or request.query.get("id", "")))
 
     async def _tag_changes(self, request: web.Request) -> web.Response:
         asked = {

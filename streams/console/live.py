@@ -202,6 +202,8 @@ class Sampler:
     def _timers(self, due: int) -> Live:
         fired = sum(self._crowd.rates(f"{PREFIX}timers_fired_total").values())
         delay = self._crowd.quantiles(f"{PREFIX}timer_delay_seconds", (0.99,))[0]
+        if self._config.clock == "event":
+            delay = None  # there a timer waits for the next event, not for us
         return {
             "due": due,
             "fired_per_s": round(fired, 2),
