@@ -29,6 +29,25 @@ def change_id(epoch: str, customer_id: str, seq: int) -> str:
     return sha256(f"{epoch}\n{customer_id}\n{seq}".encode()).hexdigest()[:32]
 
 
+def direction(type_: str) -> str:
+    """What the type of an event says, in one word.
+
+    >>> direction(ENTERED)
+    'entered'
+    """
+    return type_.rpartition(".")[2]
+
+
+def cause_of(source: str, offset: int) -> dict[str, Any]:
+    """What brought a change, see `announcing.Cause`, as the world gets to know it."""
+    if source in (CATALOGUE, POPULATION):
+        return {source: offset}
+    if not source:
+        return {"timer": iso(offset)}
+    topic, _, partition = source.partition("/")
+    return {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": offset}
+
+
 def render(change: Change, customer_id: str, profile_version: int, epoch: str, known_ms: int) -> bytes:
     """JSON bytes of a change.
 
@@ -40,14 +59,6 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
         known_ms: wall clock at which the change was decided; `time` and `effective_at` is when it holds from.
     """
     seq, tag, rule_version, old, new, because, at_ms, source, offset, corrects = change
-    cause: dict[str, Any]
-    if source in (CATALOGUE, POPULATION):
-        cause = {source: offset}
-    elif source:
-        topic, _, partition = source.partition("/")
-        cause = {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": offset}
-    else:
-        cause = {"timer": iso(offset)}
     effective_at = iso(at_ms)
     data = {
         "customer_id": customer_id,
@@ -58,7 +69,7 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
         "rule": tag,
         "rule_version": rule_version,
         "reason": because,
-        "cause": cause,
+        "cause": cause_of(source, offset),
         "profile_version": profile_version,
         "effective_at": effective_at,
         "known_at": iso(known_ms),

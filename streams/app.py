@@ -45,7 +45,9 @@ class Parts:
         rules = config.rules()
         self.config = config
         self.name = name_of_process()
-        self.store = store or RedisStore(config.redis_url, config.buckets, replicas=config.redis_replicas)
+        self.store = store or RedisStore(
+            config.redis_url, config.buckets, replicas=config.redis_replicas, history=config.history
+        )
         self.publisher = Publisher(
             config.brokers,
             dead_letter_payload=config.dead_letter_payload,

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from secrets import token_bytes
 
-from models import changes, codec, document, step
+from models import changes, codec, document, history, step
 from models.catalogue.catalogue import Catalogue, set_of
 from models.catalogue.load import CatalogueError, load
 from models.population.codec import decode
@@ -77,7 +77,7 @@ class Folding:
     ) -> Write | None:
         """Fold events into what is stored; None where all are in there already, or make no customer."""
         state = codec.decode(stored.state) if stored.state else State()
-        wake_before_ms = state.wake_at_ms
+        wake_before_ms, withdrawn_ms = state.wake_at_ms, _withdrawn_ms(state)
         applied = state.offsets
         for _, source, offset, _ in arrivals:
             if offset > applied.get(source, -1):
@@ -86,9 +86,10 @@ class Folding:
             return None  # all of it is in there
         done = step.on_events(state, arrivals, self.rules, live=self._live)
         self.counts.repeats += done.repeats
-        if not state.first_seen_ms:
+        if done.view is None and not stored.state:
             return None  # nothing yet that makes a customer
-        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
+        forgets = state.withdrawn or _withdrawn_ms(state) != withdrawn_ms  # given again since, perhaps
+        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms, forgets=forgets)
 
     def on_wake(self, customer_id: str, stored: Stored, now_ms: int, known_ms: int) -> Write | None:
         """Live through what is due, and judge anew under another catalogue; None where neither was to do."""
@@ -111,6 +112,8 @@ class Folding:
         wake_before_ms: int,
         done: step.Step,
         known_ms: int,
+        *,
+        forgets: bool = False,
     ) -> Write:
         state.version += 1
         epoch, catalogue = self._store.epoch, self.rules.catalogue
@@ -125,6 +128,7 @@ class Folding:
             [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
             _members(done, state, catalogue) if done.changes or done.is_adopted else (),
             [(change.tag, changes.kind(change)) for change in done.changes],
+            None if forgets else [history.line(change, known_ms) for change in done.changes],
         )
 
     def _token(self) -> bytes:
@@ -133,6 +137,10 @@ class Folding:
             block = token_bytes(TOKEN_BYTES * 1000)
             self._tokens = [block[i : i + TOKEN_BYTES] for i in range(0, len(block), TOKEN_BYTES)]
         return self._tokens.pop()
+
+
+def _withdrawn_ms(state: State) -> int:
+    return state.consent.withdrawn_ms if state.consent is not None else 0
 
 
 def _members(done: step.Step, state: State, catalogue: Catalogue) -> list[tuple[str, bool]]:

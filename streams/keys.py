@@ -20,7 +20,7 @@ BOOKS = "ps:books"  # set: the keys of all books, see `book`
 VITALS = "ps:vitals"  # sorted set: the live processes, "role:name" -> expiry, epoch ms; see `vitals`
 
 ALERT_DAYS = 180
-TOKEN, STATE, DOC = "tk", "st", "doc"  # fields of a profile hash; only DOC is public
+TOKEN, STATE, DOC, LOG = "tk", "st", "doc", "log"  # fields of a profile hash; only DOC is public
 
 
 @lru_cache(maxsize=16_384)  # asked three times a write: at the load, the commit and for the relay
@@ -97,6 +97,17 @@ def alert(alert_id: str) -> str:
 def vitals(process: str) -> str:
     """Text: what a live process says of itself, Prometheus exposition; `process` is "role:name"."""
     return f"{VITALS}:{process}"
+
+
+def console(what: str) -> str:
+    """What the console keeps for itself, all of it bounded and all on one node, see `streams.console`.
+
+    `at` (hash: "topic/partition" -> next offset), `lease`, `changes` (stream: latest tag changes),
+    `moves:<s>:<n>` (hash: what changed within the n-th step of s seconds since 1970), `dead` and `dead:last`
+    (hashes: reason -> count, time of the latest), `dead:<reason>` (list: samples), `live:2` and `live:60`
+    (lists: figures every so many seconds).
+    """
+    return f"ps:console:{{0}}:{what}"
 
 
 def members(b: int, name: str) -> str:

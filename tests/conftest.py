@@ -8,11 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import settings
 from parts import (
+    CHROMIUM,
     INSTALL,
     ApacheKafka,
     DebianRedis,
@@ -121,3 +123,11 @@ def store_server(request: pytest.FixtureRequest) -> EmbeddedStore:
     """Both stores, one after the other; `.url` is what clients connect to."""
     server: EmbeddedStore = request.getfixturevalue(request.param)
     return server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The program of Debian's browser."""
+    if not CHROMIUM.is_file():
+        missing("Chromium")
+    return CHROMIUM

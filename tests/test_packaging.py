@@ -68,6 +68,8 @@ def test_the_wheel_has_our_two_packages_and_nothing_else(wheel: Path) -> None:
     }
     assert {name for name in names if not name.startswith(info)} == expected
     assert {"streams/py.typed", "models/py.typed", "streams/store/lua/profilestream.lua"} <= names
+    page = {"index.html", "js/main.js", "css/tokens.css", "vendor/echarts.min.js", "vendor/LICENSE-echarts"}
+    assert {f"streams/console/static/{name}" for name in page} <= names
     assert f"{info}/licenses/LICENSE" in names
 
 

@@ -23,6 +23,7 @@ from streams.local.demo_story import Story, prepare
 from streams.local.demo_summary import directions, summary
 from streams.local.demo_view import View, clock
 from streams.local.demo_watch import Watch
+from streams.local.ports import free_port, is_free
 from streams.local.process import LocalProcess, LocalProcessError
 from streams.local.stack import LocalStack
 
@@ -37,7 +38,8 @@ _TRAIN_S = 10.0  # from one look at everybody to the next
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Replay this JSON-lines file instead of the households.")  # fmt: skip
-@click.option("--port", default=8080, hidden=True)  # of the console, which does not exist yet
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True,
+              help="Of the console; where it is taken, or 0, a free one.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Plain lines instead of the live screen, and end when done.")
 @click.option("--seconds", type=click.FloatRange(0.1), default=60.0, show_default=True,
               help="How long the replay takes.")  # fmt: skip
@@ -48,12 +50,11 @@ _TRAIN_S = 10.0  # from one look at everybody to the next
 def demo(
     context: Context, data: Path | None, port: int, once: bool, seconds: float, households: int, seed: int
 ) -> None:
-    """Replay a year of real orders through a private deployment, live on this terminal.
+    """Replay a year of real orders through a private deployment, live on this terminal and in a browser.
 
-    Starts a broker, a store and a worker on free loopback ports in a temporary folder. In a terminal it
-    stays up when the replay is over, to be looked at, until Ctrl-C; then nothing is left of it.
+    Starts a broker, a store, a worker and the console on loopback ports in a temporary folder. In a
+    terminal it stays up when the replay is over, to be looked at, until Ctrl-C; then nothing is left of it.
     """
-    del port
     console = Console(highlight=False)
     live = console.is_terminal and sys.stdout.isatty() and not console.is_dumb_terminal and not once
     if not live:
@@ -62,7 +63,7 @@ def demo(
     try:
         with _stoppable() as parts:
             load = prepare(data, households, seed)
-            _run(parts, console, live, settings, load, seconds)
+            _run(parts, console, live, settings, load, seconds, port)
     except KeyboardInterrupt:
         if not live:
             raise
@@ -104,6 +105,7 @@ def _run(
     settings: dict[str, Any],
     load: Callable[[], Story],
     seconds: float,
+    port: int,
 ) -> None:
     for noisy in ("aiokafka", "kafka", "asyncio"):  # a stopping broker is no news here
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -115,21 +117,37 @@ def _run(
         stack.start_worker()
         if not missing_libraries():
             stack.start_trainer()
+        url = stack.start_console(_port(console, port))
         if status is not None:
             status.update("Reading the events, while the worker starts ...")
         story = load()
-    asyncio.run(_Show(console, live, stack, story, seconds).play())
+    if not live:
+        console.print(f"console    {url}")
+    asyncio.run(_Show(console, live, stack, story, seconds, url).play())
+
+
+def _port(console: Console, wanted: int) -> int:
+    """The port that is wanted, or a free one, with a word where it is taken."""
+    if wanted and is_free(wanted):
+        return wanted
+    found = free_port()
+    if wanted:
+        console.print(f"Port {wanted} is taken; the console answers on {found} instead.")
+    return found
 
 
 class _Show:
     """One replay, from the worker's first heartbeat to the last word."""
 
-    def __init__(self, console: Console, live: bool, stack: LocalStack, story: Story, seconds: float) -> None:
+    def __init__(
+        self, console: Console, live: bool, stack: LocalStack, story: Story, seconds: float, url: str
+    ) -> None:
         self._console, self._live, self._stack, self._story = console, live, stack, story
+        self._url = url
         self._config = stack.config
         self._feeder = Feeder(self._config.brokers, story, seconds)
         self._watch = Watch(self._config, self._feeder)
-        self._view = View(story, self._feeder, self._watch, seconds)
+        self._view = View(story, self._feeder, self._watch, seconds, url)
 
     async def play(self) -> None:
         """Show everything; ends by itself only where there is no terminal."""
@@ -228,7 +246,7 @@ class _Show:
                 "\nEverything stops now. In a terminal and without --once the demo stays up, to be asked."
             )
             return
-        self._console.print(directions(self._config, self._story, self._watch), soft_wrap=True)
+        self._console.print(directions(self._config, self._story, self._watch, self._url), soft_wrap=True)
         self._console.print(" Ctrl-C ends the demo.", style="bold", end="")
         while True:
             self._alive()
@@ -237,7 +255,8 @@ class _Show:
     def _alive(self) -> None:
         """Raises where a part has died, with its last words: its log goes with the folder."""
         servers = [getattr(part, "process", None) for part in (self._stack.broker, self._stack.store)]
-        for part in [*servers, *self._stack.workers, *self._stack.trainers]:
+        ours = (*self._stack.workers, *self._stack.trainers, *self._stack.consoles)
+        for part in [*servers, *ours]:
             if isinstance(part, LocalProcess) and not part.running:
                 words = part.log.read_text(errors="replace").strip().splitlines()[-5:]
                 raise LocalProcessError("\n".join([f"{part.name} ended with {part.returncode}", *words]))

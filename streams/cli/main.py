@@ -6,6 +6,7 @@ import click
 
 from streams.cli.alerts import alerts
 from streams.cli.bench import bench
+from streams.cli.console import console
 from streams.cli.contract import contract
 from streams.cli.demo import demo
 from streams.cli.doctor import doctor
@@ -40,6 +41,6 @@ def cli(context: click.Context, path: Path | None, brokers: str | None, redis_ur
     context.obj = Context(path, {"brokers": brokers, "redis_url": redis_url})
 
 
-for command in (demo, worker, trainer, alerts, feedback, replay, get, explain, tags, members, stats,
+for command in (demo, worker, trainer, console, alerts, feedback, replay, get, explain, tags, members, stats,
                 tail, lag, metrics, export, verify, fields, contract, topics, doctor, bench):  # fmt: skip
     cli.add_command(command)

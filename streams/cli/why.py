@@ -16,7 +16,7 @@ from models.rules import Rules
 from models.state import State
 from streams.cli import because, terms, wording
 from streams.cli.because import Page
-from streams.cli.foresight import Foresight, NotHeld, foresight
+from streams.cli.foresight import Follows, Foresight, NotHeld, foresight
 from streams.cli.nouns import ACTIVITY
 from streams.cli.part import Part
 from streams.cli.reasons import Bounds, told
@@ -97,6 +97,45 @@ def explain(
     as_of, times = part.text("as_of"), page.times
     fresh = f" as of {times.minute(as_of)} {said.zone}, {times.ago(as_of)}" if times.ago(as_of) else ""
     return [f"{said.who}{fresh}:", *(_sentence(said, entry) for entry in held), *about]
+
+
+class Sentence(NamedTuple):
+    """What is said of one tag that is held.
+
+    Attributes:
+        tag: its id.
+        says: the sentence.
+        until_ms: when time alone ends it; None = never, or nobody knows.
+        value: its value in words; "" of a flag.
+        follows: the value after that; None = not known.
+        then: that value in words.
+    """
+
+    tag: str
+    says: str
+    until_ms: int | None
+    value: str
+    follows: Follows | None
+    then: str
+
+
+def sentences(
+    doc: dict[str, Any], now_ms: int, rules: Rules, zone: tzinfo = UTC, *, state: State | None = None
+) -> list[Sentence]:
+    """A sentence a tag that is held; arguments of `explain`."""
+    page = Page(Part(doc), Times(now_ms, zone))
+    said = _Said(page, plain(str(zone)), rules.catalogue, foresight(state, rules), "en")
+    return [_told(said, Part(entry)) for entry in entries(doc)]
+
+
+def _told(said: _Said, entry: Part) -> Sentence:
+    tag_id = entry.raw_text("tag")
+    tag, until_ms = said.catalogue.by_id.get(tag_id), because.instant_ms(entry.text("until"))
+    follows = None
+    if said.ahead is not None and tag is not None and tag.rule == entry.text("rule") and until_ms is not None:
+        follows = said.ahead.follows(tag, until_ms)
+    then = said.word(tag, follows.value) if follows is not None and follows.value is not None and tag else ""
+    return Sentence(tag_id, _sentence(said, entry), until_ms, said.value(tag, entry), follows, then)
 
 
 def entries(doc: dict[str, Any], tag: str | None = None) -> list[dict[str, Any]]:

@@ -101,8 +101,8 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def directions(config: Config, story: Story, watch: Watch) -> RenderableType:
-    """Commands for another terminal, with the running addresses."""
+def directions(config: Config, story: Story, watch: Watch, url: str) -> RenderableType:
+    """What to open in a browser, and commands for another terminal, with the running addresses."""
     me = program()
     customer = watch.recent[-1].customer_id if watch.recent else story.rows[-1].key.decode()
     until = f"{iso(-(-watch.instant_ms // 1000) * 1000)[:19]}Z"  # the next full second: shorter
@@ -116,7 +116,8 @@ def directions(config: Config, story: Story, watch: Watch) -> RenderableType:
         f"{me} lag",
     ]
     lines = [Text(f" {command}", "cyan", no_wrap=True, overflow="ignore") for command in commands]
-    return Group(rule("it is still running: look around from another terminal", WIDTH), *lines)
+    page = Text.assemble(" in a browser  ", (url, "underline cyan"), no_wrap=True, overflow="ignore")
+    return Group(rule("it is still running: look around, here or from another terminal", WIDTH), page, *lines)
 
 
 def program() -> str:

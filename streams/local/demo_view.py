@@ -33,10 +33,12 @@ class View:
         feeder: how far it is.
         watch: what came of it.
         seconds: how long the replay takes.
+        url: of the console.
     """
 
-    def __init__(self, story: Story, feeder: Feeder, watch: Watch, seconds: float) -> None:
+    def __init__(self, story: Story, feeder: Feeder, watch: Watch, seconds: float, url: str) -> None:
         self._story, self._feeder, self._watch, self._seconds = story, feeder, watch, seconds
+        self._url = url
 
     def screen(self, width: int, height: int) -> RenderableType:
         """One screen of `height` lines."""
@@ -61,7 +63,7 @@ class View:
         return Group(*head, *body, *foot)
 
     def _title(self, width: int) -> Text:
-        left = Text.assemble((" profilestream", "bold"), ("  demo", "dim"))
+        left = Text.assemble((" profilestream", "bold"), ("  demo  ", "dim"), (self._url, "underline cyan"))
         right = Text.assemble(
             ("event time  ", "dim"), (clock(self._watch.instant_ms or self._story.first_ms), "bold"), " "
         )

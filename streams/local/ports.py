@@ -11,6 +11,17 @@ _HIGHEST = 32_767
 _ATTEMPTS = 200
 
 
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a port of 127.0.0.1 at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nothing listened on a moment ago.
 

@@ -1,4 +1,4 @@
-"""A private deployment on loopback: broker, store, workers, trainers, each a process, in one folder."""
+"""A private deployment on loopback: broker, store, workers, trainers, console, a process each, one folder."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ class Broker(Protocol):
 
 
 class LocalStack:
-    """A broker, a store and any number of workers and trainers.
+    """A broker, a store and any number of workers, trainers and consoles.
 
     Args:
         directory: for data and logs.
@@ -65,6 +65,7 @@ class LocalStack:
         }
         self.workers: list[LocalProcess] = []
         self.trainers: list[LocalProcess] = []
+        self.consoles: list[LocalProcess] = []
 
     @property
     def config(self) -> Config:
@@ -86,11 +87,17 @@ class LocalStack:
         """Start one more trainer process."""
         return self._start("trainer", self.trainers)
 
-    def _start(self, command: str, others: list[LocalProcess]) -> LocalProcess:
+    def start_console(self, port: int) -> str:
+        """Start a console process on a port of loopback; gives its address, which answers a moment later."""
+        address = f"127.0.0.1:{port}"
+        self._start("console", self.consoles, console=address)
+        return f"http://{address}/"
+
+    def _start(self, command: str, others: list[LocalProcess], **more: str) -> LocalProcess:
         number = len(others)
         log = self.directory / f"{command}-{number}.log"
         env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        env.update({PREFIX + name.upper(): value for name, value in self.settings.items()})
+        env.update({PREFIX + name.upper(): value for name, value in (self.settings | more).items()})
         argv = [sys.executable, "-m", "streams", command]
         process = LocalProcess(f"{command} {number}", argv, log=log, env=env)
         process.start()
@@ -99,7 +106,7 @@ class LocalStack:
 
     def stop(self) -> None:
         """Stop everything that runs."""
-        for process in (*self.trainers, *self.workers):
+        for process in (*self.consoles, *self.trainers, *self.workers):
             process.stop()
         self.store.stop()
         self.broker.stop()

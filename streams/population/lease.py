@@ -1,4 +1,4 @@
-"""One trainer at a time: a lease in the store, taken for a while and renewed.
+"""One trainer (or recorder of the console) at a time: a lease in the store, taken for a while and renewed.
 
 A convenience, not the guarantee: two that believe they hold it do no harm, because a snapshot replaces only
 the one it was made from. So nothing more is asked of clocks than that they run about equally fast.
@@ -6,19 +6,25 @@ the one it was made from. So nothing more is asked of clocks than that they run 
 
 import time
 from secrets import token_hex
+from typing import Protocol
 
-from streams.store.contract import Store
+
+class Leases(Protocol):
+    """Where a lease stands; see `Store.lease`."""
+
+    async def lease(self, holder: str, ttl_ms: int) -> bool:
+        """Take or renew it; False where another holds it."""
 
 
 class Lease:
-    """The trainer's lease, as one process sees it.
+    """A lease, as one process sees it.
 
     Args:
         store: where it stands.
         ttl_s: for how long it is taken, seconds.
     """
 
-    def __init__(self, store: Store, ttl_s: float) -> None:
+    def __init__(self, store: Leases, ttl_s: float) -> None:
         self.ttl_s = ttl_s
         self._store = store
         self._holder = token_hex(16)

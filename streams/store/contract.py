@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+HISTORY = 32  # lines of history kept of a customer where nothing else is said
+
 
 class Unavailable(Exception):
     """A part of the world did not answer; the message is one sentence. Trying again is safe."""
@@ -44,6 +46,7 @@ class Write(NamedTuple):
         changes: tag changes for the outbox, in order.
         members: sets of members to join (True) or leave, in order.
         told: tag and event type of each change, to be counted once it is stored.
+        history: lines for the customer's history, oldest first; None = empty it, whatever it holds.
     """
 
     customer_id: str
@@ -55,6 +58,7 @@ class Write(NamedTuple):
     changes: Sequence[bytes]
     members: Sequence[tuple[str, bool]] = ()
     told: Sequence[tuple[str, str]] = ()
+    history: Sequence[bytes] | None = ()
 
 
 class InForce(NamedTuple):

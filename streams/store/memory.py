@@ -4,14 +4,15 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.keys import bucket
-from streams.store.contract import Entry, InForce, Store, Stored, Superseded, Trained, Write
+from streams.store.contract import HISTORY, Entry, InForce, Store, Stored, Superseded, Trained, Write
 
 
 class MemoryStore(Store):
     """One process, nothing on disk."""
 
-    def __init__(self, buckets: int = 64, epoch: str = "memory") -> None:
+    def __init__(self, buckets: int = 64, epoch: str = "memory", history: int = HISTORY) -> None:
         self.buckets = buckets
+        self.history = history
         self.epoch = epoch
         self.durable = True
         self.replaced = False
@@ -23,6 +24,7 @@ class MemoryStore(Store):
         self._workers: dict[str, int] = {}
         self._next_entry = 0
         self.members: dict[tuple[int, str], set[str]] = {}
+        self.logs: dict[str, list[bytes]] = {}
         self._in_force = InForce(0, "")
         self._trainer = b""
         self._lease = "", 0.0
@@ -60,6 +62,10 @@ class MemoryStore(Store):
             for name, joins in write.members:
                 members = self.members.setdefault((b, name), set())
                 (members.add if joins else members.discard)(cid)
+            if write.history is None or not self.history:
+                self.logs.pop(cid, None)
+            elif write.history:
+                self.logs[cid] = [*self.logs.get(cid, ()), *write.history][-self.history :]
         return stale
 
     async def in_force(self) -> InForce:

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from streams import keys
 from streams.store import checks
 from streams.store.contract import (
+    HISTORY,
     Entry,
     Store,
     Stored,
@@ -32,6 +33,7 @@ CALL_CUSTOMERS = 128  # customers in one function call: bounds how long the serv
 TIMEOUT_S = 10.0  # of one command; the barrier waits inside it
 ROW = struct.Struct(">Hq7I")  # head of a row of `ps_commit`: bucket, wake-up, seven lengths
 SET = struct.Struct(">h")  # a set of members in it
+NEWS = struct.Struct(">HI")  # head of a customer's news for its history: which row, how many bytes
 T = TypeVar("T")
 
 
@@ -46,10 +48,12 @@ class RedisStore(RedisCatalogue, Store):
         url: redis:// or rediss:// address.
         buckets: how many buckets the deployment has.
         replicas: how many replicas must have a write on disk before the barrier lets it pass.
+        history: lines kept of a customer's history; 0 = none.
     """
 
-    def __init__(self, url: str, buckets: int, *, replicas: int = 0) -> None:
+    def __init__(self, url: str, buckets: int, *, replicas: int = 0, history: int = HISTORY) -> None:
         self.buckets = buckets
+        self.history = history
         self.epoch = ""
         self.durable = True
         self.replaced = False
@@ -117,20 +121,21 @@ class RedisStore(RedisCatalogue, Store):
         calls = _calls(writes)
         pipe = self._client.pipeline(transaction=False)
         for some in calls:
-            pipe.execute_command("FCALL", "ps_commit", *self._commit_args(some), revision)
+            news = (self.history, self._news(some))
+            pipe.execute_command("FCALL", "ps_commit", *self._commit_args(some), revision, *news)
         replies = await self._ask(pipe.execute())
         if [-1] in replies:
             raise Superseded("something newer is in force")
         return [some[i].customer_id for some, stale in zip(calls, replies, strict=True) for i in stale]
 
     def _commit_args(self, writes: Sequence[Write]) -> list[Any]:
-        """Number of keys, keys and all arguments of `ps_commit` but the last."""
+        """Number of keys, keys and the first two arguments of `ps_commit`."""
         slots: dict[int, int] = {}
         sets: dict[str, int] = {}
         fixed: list[str] = []
         profiles: list[str] = []
         rows: list[bytes] = []
-        for customer_id, expect, token, state, doc, wake_ms, changes, members, _ in writes:
+        for customer_id, expect, token, state, doc, wake_ms, changes, members, *_ in writes:
             b = keys.bucket(customer_id, self.buckets)
             slot = slots.get(b)
             if slot is None:
@@ -147,6 +152,16 @@ class RedisStore(RedisCatalogue, Store):
             rows += (ROW.pack(slot, wake, *lengths), cid, expect, token, state, doc, lines, joins)
         names = [*fixed, *profiles, *sets]
         return [len(names), *names, b"".join(rows), len(slots)]
+
+    def _news(self, writes: Sequence[Write]) -> bytes:
+        """What `ps_commit` is told of histories: nothing of those that stay as they are."""
+        out: list[bytes] = []
+        for n, write in enumerate(writes):
+            lines = write.history
+            if lines is None or lines:
+                text = b"\n".join(lines) if lines and self.history else b""
+                out += (NEWS.pack(n, len(text)), text)
+        return b"".join(out)
 
     async def due(self, buckets: Iterable[int], until_ms: int, limit: int) -> list[str]:
         """See `Store`."""

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from throughput import machine
 from workload import SEED
 
-from models import codec, document, step
+from models import codec, document, history, step
 from models.events import parse
 from models.state import State
 from models.step import Arrival
@@ -36,7 +36,7 @@ from streams.local.datasets import cdnow, complete_journey
 from streams.local.simulate import simulate
 from streams.local.store import EmbeddedStore
 from streams.oracle import event_time_ms
-from streams.store.contract import Write
+from streams.store.contract import HISTORY, Write
 from streams.store.redis_store import RedisStore
 from streams.topics import INPUT_KINDS
 
@@ -54,16 +54,18 @@ def writes(events: Iterable[dict[str, Any]], at_ms: int) -> Iterator[Write]:
         by_customer[event.customer_id].append(Arrival(event, source, offset, event.ts_ms))
     for cid, arrivals in by_customer.items():
         state = State()
-        step.on_events(state, arrivals, RULES, live=False)
-        step.on_wake(state, at_ms, RULES)
+        changes = step.on_events(state, arrivals, RULES, live=False).changes
+        changes += step.on_wake(state, at_ms, RULES).changes
+        lines = [history.line(change, at_ms) for change in changes]
         state.version = len(arrivals)
         doc = document.render(View(state, at_ms, RULES), cid, at_ms)
-        yield Write(cid, b"", TOKEN, codec.encode(state), doc, None, [])
+        yield Write(cid, b"", TOKEN, codec.encode(state), doc, None, [], history=lines)
 
 
-async def store_all(url: str, made: list[Write]) -> None:
-    """Through the product's own store."""
-    store = RedisStore(url, 64)
+async def store_all(url: str, made: list[Write], most: int) -> None:
+    """Through the product's own store, with a history of so many lines at most."""
+    store = RedisStore(url, 64, history=most)
+    await store._client.flushall()
     await store.adopt()
     for start in range(0, len(made), 2_000):
         assert await store.commit(made[start : start + 2_000]) == []
@@ -101,9 +103,12 @@ def main() -> None:
     print(f"{machine()}\nseed      {args.seed}")
     with tempfile.TemporaryDirectory() as folder, EmbeddedStore(Path(folder), binary=args.binary) as server:
         for name, made in corpora.items():
-            asyncio.run(store_all(server.url, made))
             print(f"\n| {name}: {len(made):,} profiles | median B | p99 | max |\n|---|---|---|---|")
-            print(row("in Redis, whole key", in_memory(server.url, made)))
+            for most in (0, HISTORY):
+                asyncio.run(store_all(server.url, made, most))
+                print(row(f"in Redis, whole key, history {most}", in_memory(server.url, made)))
+            kept = [b"\n".join(write.history[-HISTORY:]) for write in made if write.history]
+            print(row("history", [len(log) for log in kept]))
             print(row("document", [len(write.doc) for write in made]))
             print(row("state", [len(write.state) for write in made]))
 

@@ -46,7 +46,7 @@ class Demo:
         return self.child.returncode, (out or b"").decode(), (err or b"").decode()
 
     def parts(self) -> list[str]:
-        """Commands of living processes that work in the folder: the demo's broker, store, worker, trainer."""
+        """Commands of living processes in the folder: the demo's broker, store, worker, trainer, console."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != self.child.pid:
@@ -81,7 +81,7 @@ def wait_for(condition: object, timeout_s: float = 60) -> None:
 
 def test_once_without_a_terminal(folder: Path) -> None:
     demo = Demo(folder, "--once", "--seconds", "5", "--households", "20")
-    wait_for(lambda: len(demo.parts()) == 4)  # that what is looked for below can be found
+    wait_for(lambda: len(demo.parts()) == 5)  # that what is looked for below can be found
     code, out, err = demo.finish()
     assert (code, err) == (0, "")
     assert not CONTROL.search(out)
@@ -116,7 +116,7 @@ def test_a_file_of_ones_own_with_dead_letters(folder: Path, seed: int, tmp_path:
 @pytest.mark.parametrize("after", ["process", "folder"])
 def test_stopped_half_way_without_a_terminal(folder: Path, sig: signal.Signals, after: str) -> None:
     demo = Demo(folder, "--once", "--seconds", "60", "--households", "20")
-    wait_for(lambda: len(demo.parts()) == 4 if after == "process" else any(folder.iterdir()))
+    wait_for(lambda: len(demo.parts()) == 5 if after == "process" else any(folder.iterdir()))
     time.sleep(3 if after == "process" else 0)
     demo.child.send_signal(sig)
     demo.child.send_signal(sig)  # impatience changes nothing

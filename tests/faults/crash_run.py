@@ -17,8 +17,9 @@ import orjson
 from kafka import KafkaConsumer, TopicPartition
 from oracle import SHIPPED, OracleSettings, compare, event_time_ms, recompute
 
+from models import history
 from models.rules import DAY_MS
-from streams import exporter
+from streams import exporter, keys
 from streams.cli.replay import wait_settled
 from streams.local import load
 from streams.local.process import LocalProcess
@@ -159,11 +160,33 @@ class Fire:
         client = exporter.connect(config.redis_url)
         out = {}
         for cid in exporter.customer_ids(client):
-            from streams import keys
-
             doc = orjson.loads(client.hget(keys.profile(keys.bucket(cid, config.buckets), cid), keys.DOC))
             out[cid] = {tag: entry["value"] for tag, entry in doc["tags"].items()}
         return out
+
+    def histories(self) -> dict[str, list[Event]]:
+        """What is kept with the profiles, by customer."""
+        config = self.stack.config
+        client = exporter.connect(config.redis_url)
+        out = {}
+        for cid in exporter.customer_ids(client):
+            log = client.hget(keys.profile(keys.bucket(cid, config.buckets), cid), keys.LOG)
+            out[cid] = [past.public() for past in history.read(log)]
+        return out
+
+
+def expected_histories(changes: Iterable[Event], most: int) -> dict[str, list[Event]]:
+    """What the topic says that the profiles must keep, by customer."""
+    out: dict[str, dict[int, Event]] = {}
+    for event in changes:
+        data, kind = event["data"], event["type"].rpartition(".")[2]
+        told = {name: data[name] for name in ("seq", "tag", "old", "new", "cause")}
+        times = {
+            "at_ms": event_time_ms(data["effective_at"]),
+            "known_ms": event_time_ms(data["known_at"]),
+        }
+        out.setdefault(data["customer_id"], {})[data["seq"]] = {**told, **times, "kind": kind}
+    return {cid: list(rows.values())[-most:] for cid, rows in out.items()}
 
 
 def fold(changes: Iterable[Event]) -> tuple[dict[str, dict[str, Any]], list[str], int]:
@@ -214,6 +237,9 @@ def check(fire: Fire, say: Callable[[str], None] = print) -> None:
     assert not differences, differences[:5]
     assert not broken, broken[:5]
     assert not apart, apart[:5]
+    kept, wanted = fire.histories(), expected_histories(changes, fire.stack.config.history)
+    unlike = [cid for cid in held if kept[cid] != wanted.get(cid, [])]
+    assert not unlike, (unlike[0], kept[unlike[0]][-2:], wanted.get(unlike[0], [])[-2:])
 
 
 def within_contract(events: Iterable[Event], most: int = 400, apart_ms: int = 15 * DAY_MS) -> list[Event]:

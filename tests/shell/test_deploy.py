@@ -21,12 +21,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import orjson
 import pytest
 import redis
 import redis.asyncio
 import yaml
+from aiokafka import TopicPartition as AioPartition
 from click.testing import CliRunner
 from conftest import missing
 from deployed import Deployed
@@ -41,6 +43,9 @@ from streams.alerts.consumer import ChurnAlerts
 from streams.books import Book, Moved
 from streams.cli import cli
 from streams.config import PREFIX, Config
+from streams.console.app import Parts
+from streams.console.notes import Notes
+from streams.console.recorder import Moved as ConsoleMoved
 from streams.feedback import FeedbackCounter
 from streams.lag.broker import BrokerProbe
 from streams.local.broker import EmbeddedBroker, broker_answers
@@ -470,7 +475,7 @@ def rights(user: str) -> list[str]:
 
 def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
     assert rights("default") == ["off"]
-    for user in ("worker", "reader", "dashboard", "alerts", "reports"):
+    for user in ("worker", "reader", "dashboard", "console", "alerts", "reports"):
         words = rights(user)
         assert words[:3] == ["on", "resetpass", "resetkeys"]
         assert "-@all" in words
@@ -487,7 +492,7 @@ def test_no_user_is_open_and_none_has_dangerous_commands() -> None:
             "acl",
             "script",
         }
-        if user not in ("worker", "reports"):  # which judge everyone anew, and export everyone
+        if user not in ("worker", "reports", "console"):  # which judge, export and survey everyone
             dangerous.add("scan")
         assert not dangerous & {word[1:].partition("|")[0] for word in words if word.startswith("+")}
     assert all(word.startswith(("%R~", "resetkeys")) for word in rights("reader") if "~" in word)
@@ -679,6 +684,75 @@ def test_a_worker_needs_all_rights_of_its_user_and_no_others(tmp_path: Path, sto
     if store_binary == REDIS_SERVER:
         granted -= {"waitaof", "client|setinfo"}
     assert granted - used == set()
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+@pytest.mark.store
+def test_a_console_needs_all_rights_of_its_user_and_no_others(tmp_path: Path, store_binary: Path) -> None:
+    users = users_file(tmp_path, store_binary)
+    store = ConfiguredStore(tmp_path / "store", store_binary, "--aclfile", str(users))
+    with EmbeddedBroker(tmp_path / "broker") as server, store:
+        settings = {PREFIX + name.upper(): value for name, value in BROKER_SETTINGS.items()}
+        settings |= {PREFIX + "BROKERS": server.address, PREFIX + "PARTITIONS": "2"}
+        settings |= {PREFIX + "REDIS_URL": store.url("worker")}
+        assert run(["topics", "create"], settings, tmp_path) == 0
+        batch = events(6, 600)
+        send(server.address, batch)
+        asyncio.run(produce(server.address, [("orders", b"c", b"no json")]))
+        with redis.Redis(
+            port=store.port, username="admin", password="any", decode_responses=True
+        ) as admin_of_it:
+            worker = command(["worker"], settings, tmp_path)
+            with worker:
+                wait_for(lambda: has_profiles(admin_of_it, batch), 60, worker)
+                wait_for(lambda: sum(part.lag for part in admin.lag(load(environ=settings))) == 0, 30, worker)
+            admin_of_it.config_resetstat()
+            address = f"127.0.0.1:{free_port()}"
+            mine = {PREFIX + "REDIS_URL": store.url("console"), PREFIX + "CONSOLE": address}
+            console = command(["console"], settings | mine, tmp_path)
+            with console:
+                wait_for(
+                    lambda: answered(address, "/api/live") and answered(address, "/api/segments"), 30, console
+                )
+                wait_for(lambda: admin_of_it.xlen(keys.console("changes")) > 100, 30, console)
+                wait_for(
+                    lambda: admin_of_it.exists(keys.console("dead"), keys.console("live:2")) == 2, 30, console
+                )
+                some = next(iter(batch))["customer_id"]
+                paths = f"customer/{some}", f"customers?q={some}", "tags/vip", "tag-changes", "dead-letters"
+                for path in (*paths, "history", "meta"):
+                    assert answered(address, f"/api/{path}"), path
+            assert console.returncode == 0, console.log.read_text()[-3000:]
+            asyncio.run(rival(store.url("console")))
+            assert admin_of_it.acl_log() == []
+            used = {name.removeprefix("cmdstat_") for name in admin_of_it.info("commandstats")}
+        with redis.Redis.from_url(store.url("console")) as one:
+            refused(lambda: one.hset("ps:profile:{1}:c1", "doc", "x"))
+            refused(lambda: one.delete("ps:meta"))
+            refused(lambda: one.fcall("ps_lease", 1, keys.TRAINER, "me", 1_000))
+    granted = {word[1:] for word in rights("console") if word.startswith("+")}
+    if store_binary == REDIS_SERVER:
+        granted -= {"client|setinfo"}
+    assert granted - used == set()
+
+
+async def rival(url: str) -> None:
+    """A console that believes the counts to stand elsewhere."""
+    parts, tp = Parts(Config(redis_url=url)), ("tag-changes", 0)
+    parts.recorder._at = {AioPartition(*tp): -1}
+    with pytest.raises(ConsoleMoved):
+        await parts.recorder._take(Notes(), {AioPartition(*tp): [SimpleNamespace(offset=0, value=b"")]})
+    await parts.client.aclose()
+
+
+def answered(address: str, path: str) -> bool:
+    """Whether the console has an answer."""
+    try:
+        with urlopen(f"http://{address}{path}", timeout=10) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
 
 
 @pytest.mark.store

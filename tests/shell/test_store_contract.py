@@ -164,6 +164,52 @@ async def test_the_due_come_earliest_first_and_no_more_than_asked_for(store: Sto
     assert await store.due([], 1_700_000_000_000, 2) == []
 
 
+# -- history -----------------------------------------------------------------------------------------------
+
+
+async def history(store: Store, cid: str) -> list[bytes]:
+    """Lines kept of a customer's history."""
+    if isinstance(store, MemoryStore):
+        return store.logs.get(cid, [])
+    assert isinstance(store, RedisStore)
+    found = await store._client.hget(keys.profile(bucket(cid, BUCKETS), cid), keys.LOG)
+    return found.split(b"\n") if found else []
+
+
+async def test_a_history_keeps_the_newest_lines_in_order(store: Store) -> None:
+    store.history = 3  # type: ignore[attr-defined]
+    token, kept = b"", []
+    for lines in ([b"1"], [], [b"2", b"3"], [b"4"], [b"5", b"6", b"7", b"8"], []):
+        one = write("a", token)._replace(history=lines)
+        assert await store.commit([one]) == []
+        token = one.token
+        kept = [*kept, *lines][-3:]
+        assert await history(store, "a") == kept
+
+
+async def test_a_history_is_each_customer_s_own_and_moves_only_with_its_profile(store: Store) -> None:
+    first = [write(cid)._replace(history=[cid.encode()] if n % 2 else []) for n, cid in enumerate(MANY)]
+    await store.commit(first)
+    stale = [write(cid, b"old")._replace(history=[b"never"] if n % 3 else None) for n, cid in enumerate(MANY)]
+    assert sorted(await store.commit(stale)) == sorted(MANY)
+    await store.commit(first)  # again, as after a lost reply
+    for n, cid in enumerate(MANY):
+        assert await history(store, cid) == ([cid.encode()] if n % 2 else [])
+
+
+async def test_a_history_is_emptied_on_demand_and_where_none_is_kept(store: Store) -> None:
+    first, other = (write(cid)._replace(history=[b"x"]) for cid in ("a", "b"))
+    await store.commit([first, other])
+    second = write("a", first.token)._replace(history=None)
+    await store.commit([second])
+    assert (await history(store, "a"), await history(store, "b")) == ([], [b"x"])
+    await store.commit([write("a", second.token)._replace(history=[b"y"])])
+    assert await history(store, "a") == [b"y"]
+    store.history = 0  # type: ignore[attr-defined]
+    await store.commit([write("b", other.token)._replace(history=[b"y"])])
+    assert await history(store, "b") == []
+
+
 # -- outbox ------------------------------------------------------------------------------------------------
 
 

@@ -32,6 +32,28 @@ local function rows(text)
   return out
 end
 
+-- What is new in histories: position of the customer, from 1 -> its lines; '' = the history is to be empty.
+local function news(text)
+  local out, at = {}, 1
+  while at <= #text do
+    local i, length, from = struct.unpack('>I2I4', text, at)
+    at = from + length
+    out[i + 1] = string.sub(text, from, at - 1)
+  end
+  return out
+end
+
+-- The newest lines of a text, at most so many; found one by one, as gsub would copy the text to count them.
+local function newest(text, most)
+  local breaks, at = {}, string.find(text, '\n', 1, true)
+  while at do
+    breaks[#breaks + 1] = at
+    at = string.find(text, '\n', at + 1, true)
+  end
+  local dropped = #breaks + 1 - most
+  return dropped > 0 and string.sub(text, breaks[dropped] + 1) or text
+end
+
 -- ps_commit: store the new state of customers, each only if nobody wrote it in between.
 --   KEYS[1..3b]    for each of b buckets: due, sorted set of wake-ups; outbox, stream of tag changes; and the
 --                  revision of the catalogue in force
@@ -44,10 +66,15 @@ end
 --                  each: number of the set's key, from 1. One argument: a client packs thousands slowly.
 --   ARGV[2]        b
 --   ARGV[3]        revision of the catalogue under which the writer judged
+--   ARGV[4]        at most so many lines of history a customer
+--   ARGV[5]        histories, one for each customer with news: 16 bits, its row from 0; 32 bits, length; lines
+--                  to append, '' = empty the history. Apart from the rows, so that a library and a caller of
+--                  before there were histories understand each other while a deployment is upgraded.
 --   Output         positions (0-based) of the customers that were stale: nothing was written for them; or
 --                  just -1: a newer catalogue is in force, nothing was written at all
 local function commit(keys, args)
   local writes, first = rows(args[1]), 3 * args[2]
+  local added, most = news(args[5] or ''), tonumber(args[4])
   for i = 1, first, 3 do
     redis.call('ZCARD', keys[i])  -- a key of the wrong type fails here, before any write
     redis.call('XLEN', keys[i + 1])
@@ -69,7 +96,17 @@ local function commit(keys, args)
     if stored[i] ~= expect then
       stale[#stale + 1] = i - 1
     else
-      redis.call('HSET', keys[first + i], 'tk', token, 'st', state, 'doc', doc)
+      local key = keys[first + i]
+      redis.call('HSET', key, 'tk', token, 'st', state, 'doc', doc)
+      local lines = added[i]
+      if lines then
+        local kept = redis.call('HGET', key, 'log') or ''
+        if lines ~= '' then
+          redis.call('HSET', key, 'log', newest(kept == '' and lines or kept .. '\n' .. lines, most))
+        elseif kept ~= '' then
+          redis.call('HSET', key, 'log', '')
+        end
+      end
       if wake == 0 then
         redis.call('ZREM', keys[3 * slot + 1], id)
       elseif wake > 0 then

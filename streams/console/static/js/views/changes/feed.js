@@ -1,0 +1,58 @@
+// The feed: a table whose newest row is on top, each change once, two hundred rows at most.
+import { h, put } from "../../dom.js";
+import { t } from "../../language.js";
+import { rowOf } from "./row.js";
+
+const MOST = 200;
+
+export class Feed {
+  #rows = h("tbody", {});
+  #known = new Set();
+  #next = [];
+  isHeld = false;
+
+  constructor({ tag = true } = {}) {
+    this.tag = tag;
+    const head = ["time", "customer", tag && "tag", "feed.change", "feed.why", "feed.cause"].filter(Boolean);
+    this.node = h("table", { class: "feed" }, h("caption", { class: "away" }, t("view.changes")), h("thead", {}, h("tr", {}, head.map((key) => h("th", { scope: "col" }, t(key))))), this.#rows);
+  }
+
+  get size() {
+    return this.#rows.childElementCount;
+  }
+
+  get waiting() {
+    return this.#next.length;
+  }
+
+  /** Starts anew with these, newest first. */
+  fill(changes) {
+    this.#known = new Set(changes.map((change) => change.id));
+    this.#next = [];
+    put(this.#rows, changes.slice(0, MOST).map((change) => rowOf(change, this.tag)));
+  }
+
+  /** Takes one that has just happened; it is shown with the next `flush`. */
+  add(change) {
+    if (this.#known.has(change.id)) return;
+    this.#known.add(change.id);
+    this.#next.push(change);
+    if (this.#next.length > MOST) this.#next.shift();
+    if (this.#known.size > 20 * MOST) this.#known = new Set([...this.#known].slice(-10 * MOST));
+  }
+
+  hold(isHeld) {
+    this.isHeld = isHeld;
+    if (!isHeld) this.flush();
+  }
+
+  /** Shows what has come; true where the view should say something. */
+  flush() {
+    if (!this.#next.length) return false;
+    if (this.isHeld) return true;
+    const focused = this.#rows.contains(document.activeElement);
+    this.#rows.prepend(...this.#next.splice(0).reverse().map((change) => rowOf(change, this.tag, true)));
+    while (this.size > MOST && !(focused && this.#rows.lastElementChild.contains(document.activeElement))) this.#rows.lastElementChild.remove();
+    return true;
+  }
+}

@@ -1,0 +1,70 @@
+"""A real deployment and Debian's Chromium; what a page complains of fails the test that opened it.
+
+Both end with this folder: Playwright keeps an event loop running in the thread of the tests, and asynchronous
+tests elsewhere need that to themselves.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.deployment import REFUSED, Deployment
+from browser.looking import Look
+from playwright.sync_api import Browser, sync_playwright
+
+SIZES = {"wide": (1280, 800), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """The browser, without a window."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A crowd with a past: months of 200 households, their clusters, and a few oddities."""
+    with Deployment(tmp_path_factory.mktemp("crowd"), households=200, trainer=True) as found:
+        found.replay(0.4, seconds=12)
+        found.oddities()
+        found.until(lambda: found.get("dead-letters")["total"] == sum(REFUSED.values()))
+        while not found.get("segments")["clusters"]:
+            found.more(150)  # time is that of the events: without them the trainer has nothing new to look at
+        found.until(lambda: found.get("segments")["profiles"] == found.profiles())
+        yield found
+
+
+@pytest.fixture
+def look(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Look]]:
+    """Opens pages of a deployment: `look(url, "#/live", language="zh", theme="dark", size="phone")`."""
+    contexts, looks = [], []
+
+    def opened(
+        url: str,
+        address: str = "",
+        *,
+        language: str = "en",
+        theme: str = "light",
+        size: str = "wide",
+        **more: Any,
+    ) -> Look:
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce",
+            locale="zh-CN" if language == "zh" else "en-GB", **more,
+        )  # fmt: skip
+        contexts.append(context)
+        found = Look(context.new_page(), url)
+        looks.append(found)
+        found.go(address)
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()
+    for found in looks:
+        assert found.complaints == []

@@ -1,0 +1,184 @@
+"""What the page shows is what the console answers and what Redis holds, at the same moment; and it moves."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from browser.deployment import REFUSED, Deployment
+from browser.looking import Look
+from playwright.sync_api import Locator, expect
+
+from streams import keys
+
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def documents(deployment: Deployment) -> dict[str, dict[str, Any]]:
+    """Every profile as Redis has it."""
+    found = {}
+    for key in deployment.client.scan_iter("ps:profile:*", count=1000):
+        if raw := deployment.client.hget(key, keys.DOC):
+            doc = orjson.loads(raw)
+            found[doc["customer_id"]] = doc
+    return found
+
+
+def applied(deployment: Deployment) -> int:
+    """Records whose effects are stored, by the watermarks in Redis."""
+    marks = deployment.client.hgetall(keys.WATERMARKS).values()
+    return sum(int(mark.split(b":")[0] or 0) for mark in marks)
+
+
+def figure(text: str) -> int:
+    """A number as the page writes it: 1,234."""
+    return int(re.sub(r"[^\d-]", "", text.replace("−", "-")) or 0)
+
+
+def tile(found: Look, label: str) -> Locator:
+    return found.page.locator(".tile", has=found.page.get_by_text(label, exact=True))
+
+
+def test_live_figures_are_those_of_the_api_and_move(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    found = look(deployment.url, "#/live")
+    expect(tile(found, "Dead letters").locator(".value")).to_have_text(str(sum(REFUSED.values())))
+    expect(tile(found, "Profiles").locator(".value")).to_have_text(f"{len(documents(deployment)):,}")
+    detail = tile(found, "Events / s").locator(".detail")
+    expect(detail).to_contain_text("applied")
+    before = shown = detail.inner_text()
+    for _ in range(3):  # the page rounds: 46.3k
+        deployment.more(300)
+        total = sum(deployment.until(lambda: settled(deployment)).values())
+        expect(detail).to_have_text(re.compile(rf"^{re.escape(short(total))} "))
+        shown = detail.inner_text()
+    assert shown != before
+    assert total == applied(deployment)
+    by_reason = deployment.get("live")["dead_letters"]
+    assert by_reason == REFUSED
+    rows = found.page.locator("main .bars li")
+    expect(rows).to_have_count(len(REFUSED))
+    expect(rows.first).to_contain_text("Not UTF-8 JSON")
+    expect(rows.first).to_contain_text(str(REFUSED["not_json"]))
+    expect(found.page.locator(".processes")).to_contain_text("Worker")
+    expect(found.page.locator("#light")).to_have_text(re.compile("Fresh|Attention"))
+
+
+def settled(deployment: Deployment) -> dict[str, int] | None:
+    """What is applied by topic, once the console says the same as Redis."""
+    said: dict[str, int] = deployment.get("live")["applied_total"]
+    return said if sum(said.values()) == applied(deployment) else None
+
+
+def short(n: int) -> str:
+    """As `format.js` shortens a number."""
+    return f"{n / 1000:.1f}".removesuffix(".0") + "k" if n >= 10_000 else f"{n:,}"
+
+
+CELLS = """rows => rows.map((row) =>
+  [...row.cells].slice(1).map((cell) => cell.querySelector("b, span").textContent))"""
+SHARES = "rows => rows.map((row) => [row.cells[0].textContent, row.cells[2].textContent])"
+
+
+def test_segments_are_those_of_every_document(look: Callable[..., Look], deployment: Deployment) -> None:
+    page = look(deployment.url, "#/segments").page
+    page.wait_for_selector(".heat b")
+
+    def agrees() -> bool:  # the page asks every ten seconds, and judging everybody anew takes a moment
+        docs = documents(deployment).values()
+        cells = Counter((d["rfm"]["r"], d["rfm"]["f"]) for d in docs if "r" in d.get("rfm", {}))
+        segments = Counter(
+            d["rfm"]["segment"].replace("_", " ") for d in docs if "segment" in d.get("rfm", {})
+        )
+        clusters = sum("cluster" in d for d in docs)
+        vip = page.locator(".tags-row tbody tr", has=page.get_by_role("link", name="VIP", exact=True))
+        sizes = page.locator(".cluster-list .num").all_inner_texts()
+        return (
+            page.eval_on_selector_all(".heat tbody tr", CELLS)
+            == [[str(cells[r, f]) for f in range(1, 6)] for r in range(5, 0, -1)]
+            and dict(page.eval_on_selector_all(".shares tbody tr", SHARES))
+            == {name: str(n) for name, n in segments.items()}
+            and vip.locator("td").first.inner_text() == str(sum("vip" in d["tags"] for d in docs))
+            and sum(figure(size.split("·")[0]) for size in sizes) == clusters
+        )
+
+    deployment.until(agrees)
+
+
+def test_a_tags_page_is_that_of_its_holders(look: Callable[..., Look], deployment: Deployment) -> None:
+    def held() -> int:
+        return sum("churn_risk" in d["tags"] for d in documents(deployment).values())
+
+    deployment.until(lambda: deployment.get("tags/churn_risk")["customers"] == held())
+    said = deployment.get("tags/churn_risk")
+    found = look(deployment.url, "#/tag/churn_risk")
+    expect(tile(found, "Hold it now").locator(".value")).to_have_text(str(held()))
+    expect(tile(found, "Entered").locator(".value")).to_have_text(f"{said['entered']:,}")
+    expect(tile(found, "Precision").locator(".value")).to_have_text("–")
+    expect(found.page.locator(".words")).to_have_text(said["words"]["en"])
+    expect(found.page.locator(".rule")).to_contain_text("churn.risk")
+    rows = deployment.get("tag-changes", tag="churn_risk", limit="50")["changes"]
+    expect(found.page.locator(".feed tbody tr")).to_have_count(len(rows))
+
+
+def test_the_feed_is_that_of_the_api_live_and_filtered(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    found = look(deployment.url, "#/changes")
+    page = found.page
+    rows = page.locator(".feed tbody tr")
+    expect(rows).to_have_count(100)
+    latest = deployment.get("tag-changes", limit="1")["changes"][0]
+    expect(rows.first.locator(".who")).to_have_text(latest["customer_id"])
+    deployment.more(300)
+    newest = deployment.until(
+        lambda: next(
+            (one for one in deployment.get("tag-changes", limit="1")["changes"] if one != latest), None
+        )
+    )
+    page.wait_for_function("() => document.querySelectorAll('.feed .fresh').length > 0")
+    assert rows.count() > 100
+    assert newest["id"] != latest["id"]
+    # Held, nothing moves, and what waits is counted; then it goes on.
+    page.get_by_role("button", name="Pause").click()
+    count = rows.count()
+    deployment.more(300)
+    expect(page.locator(".head [role=status]")).to_have_text(re.compile(r"\d+ new"))
+    assert rows.count() == count
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator(".head [role=status]")).to_have_text("")
+    # Filters ask the server, are remembered by the address, and hold for what comes.
+    page.get_by_label("Tag", exact=True).select_option("high_intent")
+    page.get_by_label("What").select_option("entered")
+    expect(page).to_have_url(re.compile(r"#/changes\?tag=high_intent&direction=entered$"))
+    wanted = deployment.get("tag-changes", tag="high_intent", direction="entered", limit="100")["changes"]
+    expect(rows).to_have_count(len(wanted))
+    deployment.more(300)
+    page.reload()
+    expect(page.get_by_label("Tag", exact=True)).to_have_value("high_intent")
+    expect(rows.first).to_contain_text("High intent")
+    assert set(page.locator(".feed .tag-link").all_inner_texts()) == {"High intent"}
+    assert set(page.locator(".feed .moved").all_inner_texts()) == {"+entered"}
+
+
+def test_dead_letters_show_where_they_lie_and_nothing_of_what_was_in_them(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    found = look(deployment.url, "#/dead-letters")
+    said = deployment.get("dead-letters")
+    expect(found.page.locator(".head")).to_contain_text(f"{said['total']} in all")
+    reasons = found.page.locator("details.reason")
+    expect(reasons).to_have_count(len(REFUSED))
+    for row, reason in zip(reasons.all(), said["reasons"], strict=True):
+        expect(row.locator(".count")).to_have_text(str(reason["count"]))
+        if row.get_attribute("open") is None:
+            row.locator("summary").click()
+        expect(row.locator("tbody tr")).to_have_count(len(reason["samples"]))
+        sample = reason["samples"][0]
+        cells = row.locator("tbody tr").first.locator("th, td").all_inner_texts()
+        assert cells[:3] == [sample["topic"], str(sample["partition"]), str(sample["offset"])]
+        assert sample["payload_sha256"].startswith(cells[5])
+    assert "yesterday" not in found.page.content()

@@ -1,0 +1,78 @@
+"""What a page costs: bytes, requests and connections; and that nothing comes from elsewhere."""
+
+from collections.abc import Callable
+
+import pytest
+from browser.deployment import Deployment
+from browser.looking import Look
+from playwright.sync_api import Response, expect
+
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(240)]
+MOST_BYTES = 1_000_000
+LINK = "import('/static/js/stream.js').then((stream) => stream.link.state)"
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_the_whole_page_is_small_and_all_from_here(look: Callable[..., Look], deployment: Deployment) -> None:
+    found = look(deployment.url, "#/live")
+    page = found.page
+    responses: list[Response] = []
+    page.on("response", lambda response: responses.append(response))  # noqa: PLW0108 - Playwright marks what it calls
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    sent: list[int] = []
+    network.on("Network.loadingFinished", lambda event: sent.append(int(event["encodedDataLength"])))
+    network.send("Network.clearBrowserCache")
+    page.goto("about:blank")
+    found.go("#/live")
+    page.wait_for_selector("canvas")
+    page.wait_for_function("() => document.querySelector('.tile .value').textContent")
+    entries = page.evaluate("performance.getEntriesByType('paint').map((one) => [one.name, one.startTime])")
+    for view in ("segments", "customer/1", "changes", "tag/vip", "dead-letters"):
+        found.go(f"#/{view}")
+        page.wait_for_selector(f"main[data-view='{view.split('/')[0]}'] h1")
+        page.wait_for_timeout(300)
+    paints = ", ".join(f"{name} {ms:.0f} ms" for name, ms in entries)
+    print(f"{len(responses)} requests, {sum(sent):,} bytes as transferred, every view; {paints}")
+    assert 100_000 < sum(sent) < MOST_BYTES
+    assert {response.url.split("/")[2] for response in responses} == {deployment.url.split("/")[2]}
+    html = next(response for response in responses if response.url.rstrip("/") == deployment.url)
+    policy = html.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_page_that_nobody_sees_holds_no_connection(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    found = look(deployment.url, "#/live")
+    page = found.page
+    page.wait_for_function(f"async () => (await {LINK}) === 'open'")
+    page.evaluate(HIDE, True)
+    page.wait_for_function(f"async () => (await {LINK}) === 'resting'")
+    expect(page.locator("#banner")).to_be_hidden()
+    page.evaluate(HIDE, False)
+    page.wait_for_function(f"async () => (await {LINK}) === 'open'")
+
+
+def test_one_connection_a_page_whatever_is_looked_at(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    found = look(deployment.url, "#/live")
+    page = found.page
+    opened: list[str] = []
+    closed: list[str] = []
+    page.on("request", lambda request: request.resource_type == "eventsource" and opened.append(request.url))
+    page.on(
+        "requestfinished",
+        lambda request: request.resource_type == "eventsource" and closed.append(request.url),
+    )
+    page.reload()
+    page.wait_for_function(f"async () => (await {LINK}) === 'open'")
+    for view in ("changes", "live", "tag/vip", "segments", "customer/1", "changes"):
+        found.go(f"#/{view}")
+        page.wait_for_selector(f"main[data-view='{view.split('/')[0]}'] h1")
+    assert (len(opened), closed) == (1, [])
