@@ -26,7 +26,7 @@ import sys
 from streams.app import Parts
 from streams.config import Config
 parts = Parts(Config())
-ours = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "streams.tracing.spans", "streams.tracing.collector")
+ours = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "streams.tracing.spans")
 found = [name for name in sys.modules if name.startswith(ours)]
 assert parts.tracing is None and not found, found
 """
