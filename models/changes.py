@@ -48,7 +48,14 @@ def cause_of(source: str, offset: int) -> dict[str, Any]:
     return {"topic": topic, "partition": int(partition.partition("@")[0]), "offset": offset}
 
 
-def render(change: Change, customer_id: str, profile_version: int, epoch: str, known_ms: int) -> bytes:
+def render(
+    change: Change,
+    customer_id: str,
+    profile_version: int,
+    epoch: str,
+    known_ms: int,
+    traceparent: str = "",
+) -> bytes:
     """JSON bytes of a change.
 
     Args:
@@ -57,6 +64,7 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
         profile_version: version of the profile that shows the change first.
         epoch: identity of the deployment's Redis data.
         known_ms: wall clock at which the change was decided; `time` and `effective_at` is when it holds from.
+        traceparent: W3C trace context that the change carries on, "" = none.
     """
     seq, tag, rule_version, old, new, because, at_ms, source, offset, corrects = change
     effective_at = iso(at_ms)
@@ -76,15 +84,16 @@ def render(change: Change, customer_id: str, profile_version: int, epoch: str, k
     }
     if corrects:  # take these back
         data["corrects"] = [change_id(epoch, customer_id, one) for one in corrects]
-    return orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": change_id(epoch, customer_id, seq),
-            "source": SOURCE,
-            "type": kind(change),
-            "subject": customer_id,
-            "time": effective_at,
-            "datacontenttype": "application/json",
-            "data": data,
-        }
-    )
+    event = {
+        "specversion": "1.0",
+        "id": change_id(epoch, customer_id, seq),
+        "source": SOURCE,
+        "type": kind(change),
+        "subject": customer_id,
+        "time": effective_at,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    if traceparent:  # extension "distributed tracing" of CloudEvents
+        event["traceparent"] = traceparent
+    return orjson.dumps(event)

@@ -37,6 +37,11 @@ _DATA: _Node = {
     "effective_at": leaf(INSTANT) | {"description": "From when it holds."},
     "known_at": leaf(INSTANT) | {"description": "Wall clock at which it was decided."},
 }
+TRACEPARENT: _Node = {
+    "type": "string",
+    "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+    "description": "W3C trace context; only where tracing is on. In the header of the same name too.",
+}
 _KINDS: dict[str, _Node] = {
     ENTERED: {"old": _NULL, "new": _VALUE},
     LEFT: {"old": _VALUE, "new": _NULL},
@@ -66,12 +71,13 @@ def change_schema() -> _Node:
         "datacontenttype": {"const": "application/json"},
         "data": {"type": "object", "properties": _DATA, "required": list(_DATA)},
     }
+    extensions = {"traceparent": TRACEPARENT}
     return {
         "$schema": DRAFT,
         "title": "Tag change, version 1",
         "description": "CloudEvents 1.0. At least once, in order per customer. Ignore what you do not know.",
         "type": "object",
-        "properties": head,
+        "properties": head | extensions,
         "required": list(head),
         "oneOf": [
             {

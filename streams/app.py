@@ -23,6 +23,8 @@ from streams.store.redis_store import RedisStore
 from streams.sweeper import Sweeper
 from streams.timers import Timers
 from streams.topics import INPUT_TOPICS
+from streams.tracing.context import Trail
+from streams.tracing.setup import tracing
 from streams.watchdog import Watchdog
 from streams.worker import Worker
 
@@ -37,6 +39,7 @@ class Parts:
         store: a store to use instead of the configured one.
 
     Raises:
+        ConfigError: spans cannot be traced as configured.
         Unavailable: the port of `metrics` is taken.
     """
 
@@ -45,6 +48,7 @@ class Parts:
         rules = config.rules()
         self.config = config
         self.name = name_of_process()
+        self.tracing = tracing(config, declared.WORKER, self.name)
         self.store = store or RedisStore(
             config.redis_url, config.buckets, replicas=config.redis_replicas, history=config.history
         )
@@ -52,12 +56,14 @@ class Parts:
             config.brokers,
             dead_letter_payload=config.dead_letter_payload,
             idempotent=config.producer_idempotent,
+            traced=self.tracing is not None,
         )
         self.intake = Intake(
             Decoding(config).event,
             live=live,
             future_limit_ms=config.future_limit_s * 1000 if live else None,
             suffix=f"@{config.input_epoch}" if config.input_epoch else "",
+            trail=Trail() if self.tracing is not None else None,
         )
         self.processor = Processor(
             self.store,
@@ -65,6 +71,7 @@ class Parts:
             live=live,
             dead_letter=self.publisher.dead_letters,
             cache_size=config.cache_profiles,
+            tracing=self.tracing,
         )
         self.worker = Worker(
             self.store,
@@ -91,6 +98,7 @@ class Parts:
             announced=self.processor.announced,
             durable=config.relay_durable,
             on_size=self._outbox_size,
+            tracing=self.tracing,
         )
         self.watchdog = Watchdog(self.store, self.intake, self.worker, stall_s=config.stall_s)
         seen = WorkerVitals(self, live=live)
@@ -132,6 +140,8 @@ class Parts:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             await self.publisher.stop()
+            if self.tracing is not None:
+                await self.tracing.stop()
 
         def at_once() -> None:
             running.append(asyncio.create_task(_or_crash(self.service.run, self.app)))

@@ -18,6 +18,7 @@ from models.step import Arrival
 from models.view import View
 from streams.metrics.counts import Counts
 from streams.store.contract import InForce, Store, Stored, StoreUnfit, Write
+from streams.tracing.context import Traceparent
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,12 @@ class Folding:
         log.info("revision %d: catalogue %d, population %d", found.revision, found.since, version)
 
     def on_events(
-        self, customer_id: str, stored: Stored, arrivals: list[Arrival], known_ms: int
+        self,
+        customer_id: str,
+        stored: Stored,
+        arrivals: list[Arrival],
+        known_ms: int,
+        traceparent: Traceparent | None = None,
     ) -> Write | None:
         """Fold events into what is stored; None where all are in there already, or make no customer."""
         state = codec.decode(stored.state) if stored.state else State()
@@ -89,9 +95,18 @@ class Folding:
         if done.view is None and not stored.state:
             return None  # nothing yet that makes a customer
         forgets = state.withdrawn or _withdrawn_ms(state) != withdrawn_ms  # given again since, perhaps
-        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms, forgets=forgets)
+        return self._write(
+            customer_id, stored, state, wake_before_ms, done, known_ms, traceparent, forgets=forgets
+        )
 
-    def on_wake(self, customer_id: str, stored: Stored, now_ms: int, known_ms: int) -> Write | None:
+    def on_wake(
+        self,
+        customer_id: str,
+        stored: Stored,
+        now_ms: int,
+        known_ms: int,
+        traceparent: Traceparent | None = None,
+    ) -> Write | None:
         """Live through what is due, and judge anew under another catalogue; None where neither was to do."""
         if not stored.state:
             return None
@@ -102,7 +117,7 @@ class Folding:
             return None  # somebody else was here
         if 0 < wake_before_ms <= now_ms:
             self.counts.delays.observe(((known_ms if self._live else now_ms) - wake_before_ms) / 1000)
-        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms)
+        return self._write(customer_id, stored, state, wake_before_ms, done, known_ms, traceparent)
 
     def _write(
         self,
@@ -112,12 +127,24 @@ class Folding:
         wake_before_ms: int,
         done: step.Step,
         known_ms: int,
+        traceparent: Traceparent | None,
         *,
         forgets: bool = False,
     ) -> Write:
         state.version += 1
         epoch, catalogue = self._store.epoch, self.rules.catalogue
         view = done.view or View(state, state.as_of_ms, self.rules)
+        told = [
+            changes.render(
+                change,
+                customer_id,
+                state.version,
+                epoch,
+                known_ms,
+                traceparent(change.source, change.offset) if traceparent is not None else "",
+            )
+            for change in done.changes
+        ]
         return Write(
             customer_id,
             stored.token,
@@ -125,7 +152,7 @@ class Folding:
             codec.encode(state),
             document.render(view, customer_id, known_ms),
             None if state.wake_at_ms == wake_before_ms else state.wake_at_ms,
-            [changes.render(change, customer_id, state.version, epoch, known_ms) for change in done.changes],
+            told,
             _members(done, state, catalogue) if done.changes or done.is_adopted else (),
             [(change.tag, changes.kind(change)) for change in done.changes],
             None if forgets else [history.line(change, known_ms) for change in done.changes],

@@ -13,6 +13,7 @@ from models.events import Event, EventError
 from models.step import NO_LIMIT_MS, Arrival
 from streams.lane import DeadLetter, End, Lane, Record, TopicPartition, Waiting
 from streams.metrics.counts import LATE_MS, IntakeCounts
+from streams.tracing.context import Trail
 
 HELD_MOST = 20_000  # records held back per partition before it is paused
 Decode = Callable[[str, bytes | None, int | None], Event]
@@ -27,12 +28,14 @@ class Ready(NamedTuple):
         dead: rejected records.
         done: partition -> (next offset, mark) once all of it is applied.
         appended: topic -> when the records of the arrivals were appended, epoch ms.
+        traces: (source, offset) -> trace context of a record that has one; empty where nobody traces.
     """
 
     arrivals: dict[str, list[Arrival]]
     dead: list[DeadLetter]
     done: dict[TopicPartition, tuple[int, int]]
     appended: dict[str, list[int]] = {}  # noqa: RUF012 - of a tuple, never changed
+    traces: Mapping[tuple[str, int], str] = {}
 
 
 class Intake:
@@ -43,13 +46,23 @@ class Intake:
         decode: (topic, value, newest acceptable event time) -> event, or `EventError`.
         future_limit_ms: how far ahead of the clock an event may lie; None = no limit.
         suffix: appended to "topic/partition" once topics were re-created.
+        trail: keeps the trace contexts of records; None = nobody asks for them.
     """
 
-    def __init__(self, decode: Decode, *, live: bool, future_limit_ms: int | None, suffix: str = "") -> None:
+    def __init__(
+        self,
+        decode: Decode,
+        *,
+        live: bool,
+        future_limit_ms: int | None,
+        suffix: str = "",
+        trail: Trail | None = None,
+    ) -> None:
         self._live = live
         self._decode = decode
         self._future_limit_ms = future_limit_ms
         self._suffix = suffix
+        self._trail = trail
         self._lanes: dict[TopicPartition, Lane] = {}
         self._gaps: set[tuple[TopicPartition, int, int]] = set()
         self.problems: list[str] = []  # for the caller to report, and clear
@@ -63,6 +76,8 @@ class Intake:
             marks: source -> instant up to which a former owner had applied everything.
         """
         self._lanes = {}
+        if self._trail is not None:
+            self._trail.clear()
         for tp, at in positions.items():
             mark_ms = marks.get(self.source(tp), 0)
             self._lanes[tp] = Lane(at, mark_ms, mark_ms if self._live else 0)
@@ -78,6 +93,8 @@ class Intake:
             return False
         topic, partition = tp
         source, live, decode = self.source(tp), self._live, self._decode
+        if self._trail is not None:
+            self._trail.take(source, records, lane.fetched)
         latest_ms = None if self._future_limit_ms is None else now_ms + self._future_limit_ms
         append, known = lane.waiting.append, len(lane.waiting)
         newest_ms, late = lane.newest_ms, self.counts.late
@@ -176,7 +193,10 @@ class Intake:
             done[tp] = (taken[-1][1] + 1, max(lane.mark_ms, *(record[0] for record in taken)))
         for customer_id in mixed:
             arrivals[customer_id] = interleave(arrivals[customer_id])
-        return Ready(arrivals, dead, done, appended)
+        if self._trail is None:
+            return Ready(arrivals, dead, done, appended)
+        ends = {self.source(tp): offset for tp, (offset, _) in done.items()}
+        return Ready(arrivals, dead, done, appended, self._trail.release(ends))
 
     def applied(self, ready: Ready) -> None:
         """Everything of a release is in the store."""

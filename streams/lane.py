@@ -1,5 +1,6 @@
 """One input partition: what comes in on it, and how far it is."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from models.step import Arrival
@@ -15,6 +16,7 @@ class Record(Protocol):
     offset: int
     timestamp: int
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]  # looked at only where spans are traced
 
 
 class DeadLetter(NamedTuple):

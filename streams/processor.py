@@ -28,6 +28,7 @@ from streams.store.contract import (
     Unavailable,
     Write,
 )
+from streams.tracing.contract import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Processor:
         live: True where "now" is the clock, False where it is event time.
         dead_letter: takes what was rejected and returns once it is safe.
         cache_size: profiles kept in memory.
+        tracing: makes a span of each batch; None = nobody asks for them.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class Processor:
         live: bool,
         dead_letter: Callable[[Sequence[DeadLetter]], Awaitable[None]],
         cache_size: int,
+        tracing: Tracing | None = None,
     ) -> None:
         self.folding = Folding(store, rules, live=live)
         self.counts = self.folding.counts
         self._store = store
         self._dead_letter = dead_letter
+        self._tracing = tracing
         self._cache = Cache(cache_size)
         self.announced: set[int] = set()  # buckets with new tag changes, for the relay to take
 
@@ -86,6 +90,16 @@ class Processor:
         """
         self._cache.trim()
         spent = Spent()
+        fold = self.folding.on_events
+        if self._tracing is None:
+            await self._apply(ready, fold, owned, spent)
+        else:
+            with self._tracing.batch("batch", spent, len(ready.arrivals), ready) as traceparent:
+                await self._apply(ready, partial(fold, traceparent=traceparent), owned, spent)
+        self.counts.events += sum(map(len, ready.arrivals.values()))
+        self.counts.batch(spent)
+
+    async def _apply(self, ready: Ready, fold: Fold, owned: Callable[[], bool], spent: Spent) -> None:
         if ready.dead:
             await self._until_done(lambda: self._dead_letter(ready.dead), owned)
             self.counts.dead += len(ready.dead)
@@ -93,9 +107,7 @@ class Processor:
         missing = len(self._cache.missing(ready.arrivals))
         self.counts.misses += missing
         self.counts.hits += len(ready.arrivals) - missing
-        await self._fold_and_commit(ready.arrivals, self.folding.on_events, owned, spent)
-        self.counts.events += sum(map(len, ready.arrivals.values()))
-        self.counts.batch(spent)
+        await self._fold_and_commit(ready.arrivals, fold, owned, spent)
 
     async def wake(self, customer_ids: Sequence[str], now_ms: int) -> None:
         """Live through the wake-ups of customers that are due at or before an instant.
@@ -104,13 +116,12 @@ class Processor:
             StoreError: the store did not answer; the wake-ups are still due.
         """
         cold = self._cache.missing(customer_ids)
-        wakes: dict[str, Any] = dict.fromkeys(customer_ids, now_ms)
-        idle = await self._fold_and_commit(wakes, self.folding.on_wake, None, Spent())
+        idle = await self._look_at(customer_ids, now_ms, "timers")
         if idle:
             # Due, says the store; not due, says the cache: somebody else wrote since. No refused write
             # will tell us, so look again.
             self._cache.drop(idle)
-            await self._fold_and_commit(dict.fromkeys(idle, now_ms), self.folding.on_wake, None, Spent())
+            await self._look_at(idle, now_ms, "timers")
         self._cache.drop(cold)  # a wave of a million silent customers must not push out those who are here
         self.counts.wakes += len(customer_ids)
 
@@ -121,8 +132,17 @@ class Processor:
             StoreError: the store did not answer; nothing of it may be counted as done.
         """
         cold = self._cache.missing(customer_ids)
-        await self._fold_and_commit(dict.fromkeys(customer_ids, now_ms), self.folding.on_wake, None, Spent())
+        await self._look_at(customer_ids, now_ms, "sweep")
         self._cache.drop(cold)
+
+    async def _look_at(self, customer_ids: Sequence[str], now_ms: int, why: str) -> list[str]:
+        """Look at customers with no event of theirs; gives those for whom nothing was to be written."""
+        work: dict[str, Any] = dict.fromkeys(customer_ids, now_ms)
+        fold, spent = self.folding.on_wake, Spent()
+        if self._tracing is None:
+            return await self._fold_and_commit(work, fold, None, spent)
+        with self._tracing.batch(why, spent, len(work)) as traceparent:
+            return await self._fold_and_commit(work, partial(fold, traceparent=traceparent), None, spent)
 
     async def _fold_and_commit(
         self,
@@ -172,7 +192,7 @@ class Processor:
             since_s = perf_counter()
             while missing := self._cache.missing(pending):
                 self._cache.update(await self._until_done(partial(self._store.load, missing), owned))
-            spent.load_s += perf_counter() - since_s
+            spent.load.add(since_s)
             if owned is not None and not owned():
                 # After a rewind a refused write must not be folded again onto what a restarted store
                 # remembers: events before this batch may be missing from it.
@@ -185,13 +205,14 @@ class Processor:
                     idle.append(cid)
                 else:
                     writes.append(write)
-            folded_s = perf_counter()
-            spent.fold_s += folded_s - since_s
-            pending = await self._commit(writes, owned) if writes else []
-            spent.store_s += perf_counter() - folded_s
+            since_s = spent.fold.add(since_s)
+            pending = await self._commit(writes, owned, spent) if writes else []
+            spent.store.add(since_s)
         return idle
 
-    async def _commit(self, writes: Sequence[Write], owned: Callable[[], bool] | None) -> list[str]:
+    async def _commit(
+        self, writes: Sequence[Write], owned: Callable[[], bool] | None, spent: Spent
+    ) -> list[str]:
         """Commit and keep the cache in step; gives the stale ones."""
         revision = self.folding.revision
         try:
@@ -207,6 +228,7 @@ class Processor:
                 written[cid] = Stored(write.token, write.state)
                 if write.changes:
                     self.counts.changes += len(write.changes)
+                    spent.changes += len(write.changes)
                     self.counts.told.update(write.told)
                     self.announced.add(bucket(cid, size))
         self._cache.update(written)

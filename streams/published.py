@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from models import feedback
-from models.changes_schema import change_schema_text
+from models.changes_schema import TRACEPARENT, change_schema_text
 from models.contract import REASONS
 from models.contract_schema import EXAMPLES, KINDS, event_schema_text
 from models.reference_schema import DRAFT, schema_text
@@ -15,6 +15,7 @@ from models.reference_typed import typed_text
 from streams.topics import ALERTS_DEAD, DEAD_LETTER, FEEDBACK, INPUT_KINDS, POPULATION, TAG_CHANGES, TOPICS
 
 _Node = dict[str, Any]
+_CONTEXT = TRACEPARENT | {"description": "W3C trace context, where the sender traces."}
 _FORMAT = "application/schema+json;version=draft-2020-12"
 _KEY: _Node = {"type": "string", "description": "The customer id, UTF-8: it decides the partition."}
 _BINDING = "0.5.0"  # version of AsyncAPI's Kafka binding
@@ -121,6 +122,8 @@ def _message(kind: str) -> _Node:
         "contentType": "application/cloudevents+json" if kind == "tag-change" else "application/json",
         "payload": {"schemaFormat": _FORMAT, "schema": schema},
     }
+    if kind == "tag-change" or kind in KINDS:
+        out["headers"] = {"type": "object", "properties": {"traceparent": _CONTEXT}}
     if is_keyed:
         out["bindings"] = {"kafka": {"key": _KEY, "bindingVersion": _BINDING}}
     if kind in EXAMPLES:

@@ -7,11 +7,13 @@ that a Redis that forgets its last second cannot leave a published change withou
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 
 from streams.metrics.histogram import WORK_S, Histogram
 from streams.publisher import Publisher
-from streams.store.contract import Store, StoreError, Unavailable
+from streams.store.contract import Entry, Store, StoreError, Unavailable
+from streams.tracing.contract import Tracing
 from streams.worker import BARRIER_S, FSYNC_CYCLES_S
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class Relay:
             all of ours each round.
         durable: publish only what is known to be on disk.
         on_size: told how many entries wait.
+        tracing: makes a span of each round that finds something; None = nobody asks for them.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Relay:
         announced: set[int] | None = None,
         durable: bool,
         on_size: Callable[[int], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -51,6 +55,7 @@ class Relay:
         self._swept_s = 0.0
         self._durable = durable
         self._on_size = on_size
+        self._tracing = tracing
         self.published = 0
         self.rounds = Histogram(WORK_S)  # seconds of those that found something
 
@@ -87,13 +92,17 @@ class Relay:
             return 0
         if self._announced is not None:
             self._announced.update(mine)  # until it is known that nothing is left in them
+        with self._tracing.publishing(entries) if self._tracing is not None else nullcontext():
+            await self._deliver(entries)
+        count = sum(len(entry.changes) for entry in entries)
+        self.published += count
+        self.rounds.observe(time.monotonic() - started_s)
+        return count
+
+    async def _deliver(self, entries: Sequence[Entry]) -> None:
         if self._durable and not await self._store.barrier(BARRIER_S):
             if self._store.durable:
                 raise StoreError("the log is not on disk yet")
             await asyncio.sleep(FSYNC_CYCLES_S)
         await self._publisher.tag_changes([(entry.customer_id, entry.changes) for entry in entries])
         await self._store.delivered(entries)
-        count = sum(len(entry.changes) for entry in entries)
-        self.published += count
-        self.rounds.observe(time.monotonic() - started_s)
-        return count

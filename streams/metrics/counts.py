@@ -2,6 +2,8 @@
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from math import inf
 from time import perf_counter
 
 from streams.lane import TopicPartition
@@ -63,16 +65,44 @@ class Counts:
 
     def batch(self, spent: "Spent") -> None:
         """A batch is applied."""
-        took = spent.load_s, spent.fold_s, spent.store_s, perf_counter() - spent.since_s
-        for name, seconds in zip(PHASES, took, strict=True):
-            self.phases[name].observe(seconds)
+        for name, phase in spent.phases():
+            self.phases[name].observe(phase.busy_s)
+        self.phases["apply"].observe(perf_counter() - spent.since_s)
+
+
+class Phase:
+    """One kind of work of a batch: its seconds, and its first beginning and last end by `perf_counter`."""
+
+    __slots__ = ("began_s", "busy_s", "ended_s")
+
+    def __init__(self) -> None:
+        self.busy_s = self.ended_s = 0.0
+        self.began_s = inf
+
+    def add(self, since_s: float) -> float:
+        """Some of it was done from then until now; gives now."""
+        self.ended_s = now_s = perf_counter()
+        self.busy_s += now_s - since_s
+        self.began_s = min(self.began_s, since_s)
+        return now_s
 
 
 class Spent:
-    """Where the time of one batch goes; chunks of it overlap, so the parts may be more than the whole."""
+    """Where the time of one batch goes; chunks of it overlap, so the parts may be more than the whole.
 
-    __slots__ = ("fold_s", "load_s", "since_s", "store_s")
+    Attributes:
+        load, fold, store: the phases.
+        since_s: when it began.
+        changes: tag changes stored.
+    """
+
+    __slots__ = ("changes", "fold", "load", "since_s", "store")
 
     def __init__(self) -> None:
-        self.load_s = self.fold_s = self.store_s = 0.0
+        self.load, self.fold, self.store = Phase(), Phase(), Phase()
+        self.changes = 0
         self.since_s = perf_counter()
+
+    def phases(self) -> Iterable[tuple[str, Phase]]:
+        """By name, all but the whole."""
+        return zip(PHASES, (self.load, self.fold, self.store), strict=False)

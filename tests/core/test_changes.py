@@ -87,6 +87,13 @@ def test_a_change_is_one_line() -> None:
     assert b"\n" not in wild  # the store keeps the changes of a step as lines
 
 
+def test_a_change_carries_a_trace_context_beside_its_data_where_there_is_one() -> None:
+    text = f"00-{7:032x}-{9:016x}-01"
+    traced = orjson.loads(render(change(), "c", 9, "epoch", T0 + 5, text))
+    assert traced == rendered() | {"traceparent": text}
+    assert traced["data"] == rendered()["data"]
+
+
 def test_a_correction_names_the_changes_that_it_takes_back() -> None:
     event = rendered(seq=9, old="at_risk", new="active", corrects=(8, 7))
     assert event["type"] == "profilestream.tag.corrected"

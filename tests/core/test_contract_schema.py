@@ -165,6 +165,14 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "event"), CASES)
+def test_a_tag_change_may_carry_a_trace_context_and_nothing_else_under_its_name(
+    kind: str, event: dict[str, Any]
+) -> None:
+    CHANGES.validate(event | {"traceparent": f"00-{7:032x}-{9:016x}-01"})
+    assert not CHANGES.is_valid(event | {"traceparent": "7"}), kind
+
+
+@pytest.mark.parametrize(("kind", "event"), CASES)
 def test_a_tag_change_fits_as_its_own_kind_only(kind: str, event: dict[str, Any]) -> None:
     assert event["type"] == kind
     CHANGES.validate(event)
