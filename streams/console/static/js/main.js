@@ -38,7 +38,9 @@ async function open({ focus = true } = {}) {
   const view = await VIEWS[name]().catch(() => undefined);
   if (mine.isOver) return;
   if (!view) { // the console went away before this view was ever looked at
-    main.replaceChildren(failure(new ApiError("gone"), () => open()));
+    const anew = () => location.reload(); // a module that failed once fails for the life of the page
+    main.replaceChildren(failure(new ApiError("gone"), anew));
+    mine.on("live", anew);
     return;
   }
   main.replaceChildren();
