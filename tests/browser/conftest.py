@@ -40,12 +40,15 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @pytest.fixture
 def look(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Look]]:
-    """Opens pages of a deployment: `look(url, "#/live", language="zh", theme="dark", size="phone")`."""
+    """Opens pages of a deployment: `look(url, "#/live", language="zh", theme="dark", size="phone")`.
+
+    Without an address it goes nowhere yet.
+    """
     contexts, looks = [], []
 
     def opened(
         url: str,
-        address: str = "",
+        address: str | None = None,
         *,
         language: str = "en",
         theme: str = "light",
@@ -60,7 +63,8 @@ def look(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[
         contexts.append(context)
         found = Look(context.new_page(), url)
         looks.append(found)
-        found.go(address)
+        if address is not None:
+            found.go(address)
         return found
 
     yield opened

@@ -17,7 +17,7 @@ HIDE = """(hidden) => {
 
 
 def test_the_whole_page_is_small_and_all_from_here(look: Callable[..., Look], deployment: Deployment) -> None:
-    found = look(deployment.url, "#/live")
+    found = look(deployment.url)  # a browser that has never been here
     page = found.page
     responses: list[Response] = []
     page.on("response", lambda response: responses.append(response))  # noqa: PLW0108 - Playwright marks what it calls
@@ -25,8 +25,6 @@ def test_the_whole_page_is_small_and_all_from_here(look: Callable[..., Look], de
     network.send("Network.enable")
     sent: list[int] = []
     network.on("Network.loadingFinished", lambda event: sent.append(int(event["encodedDataLength"])))
-    network.send("Network.clearBrowserCache")
-    page.goto("about:blank")
     found.go("#/live")
     page.wait_for_selector("canvas")
     page.wait_for_function("() => document.querySelector('.tile .value').textContent")
@@ -37,7 +35,7 @@ def test_the_whole_page_is_small_and_all_from_here(look: Callable[..., Look], de
         page.wait_for_timeout(300)
     paints = ", ".join(f"{name} {ms:.0f} ms" for name, ms in entries)
     print(f"{len(responses)} requests, {sum(sent):,} bytes as transferred, every view; {paints}")
-    assert 100_000 < sum(sent) < MOST_BYTES
+    assert 250_000 < sum(sent) < MOST_BYTES  # with the charts, that is
     assert {response.url.split("/")[2] for response in responses} == {deployment.url.split("/")[2]}
     html = next(response for response in responses if response.url.rstrip("/") == deployment.url)
     policy = html.headers["content-security-policy"]
