@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+
 from browser.deployment import REFUSED, Deployment
 from browser.looking import Look
-from playwright.sync_api import Browser, sync_playwright
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 

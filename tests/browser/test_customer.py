@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import orjson
 import pytest
-from browser.deployment import HOSTILE, MARKUP, WITHDRAWN, Deployment
-from browser.looking import Look
 from playwright.sync_api import expect
 
+from browser.deployment import HOSTILE, MARKUP, WITHDRAWN, Deployment
+from browser.looking import Look
 from streams import keys
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(240)]

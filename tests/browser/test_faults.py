@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import expect
+
 from browser.deployment import Deployment
 from browser.looking import Look, picture
-from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
 LONG_MS = 60_000

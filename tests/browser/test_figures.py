@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
-from browser.deployment import REFUSED, Deployment
-from browser.looking import Look
 from playwright.sync_api import Locator, expect
 
+from browser.deployment import REFUSED, Deployment
+from browser.looking import Look
 from streams import keys
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(240)]

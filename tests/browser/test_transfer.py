@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import Response, expect
+
 from browser.deployment import Deployment
 from browser.looking import Look
-from playwright.sync_api import Response, expect
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(240)]
 MOST_BYTES = 1_000_000
