@@ -32,6 +32,7 @@ def console(context: Context, where: str | None) -> None:
 async def _serve(config: Config, host: str, port: int) -> None:
     from aiohttp import web
 
+    from streams.cli.worker import DRAIN_S, exit_after
     from streams.console.app import Parts
 
     stop = asyncio.Event()
@@ -50,5 +51,6 @@ async def _serve(config: Config, host: str, port: int) -> None:
         login = "login?token=..." if config.console_token else ""
         click.echo(f"the console answers at http://{shown}:{runner.addresses[0][1]}/{login}")
         await stop.wait()
+        exit_after(DRAIN_S)
     finally:
         await runner.cleanup()

@@ -71,11 +71,11 @@ def run(config: Config) -> None:
         """Faust's, with an end to its patience."""
 
         def _on_sigterm(self) -> None:
-            _exit_after(DRAIN_S)
+            exit_after(DRAIN_S)
             super()._on_sigterm()
 
         def _on_sigint(self) -> None:
-            _exit_after(DRAIN_S)
+            exit_after(DRAIN_S)
             super()._on_sigint()
 
     worker = Worker(Parts(config).app, override_logging=False, redirect_stdouts=False, quiet=True)
@@ -97,7 +97,7 @@ def _keep_freed_memory() -> None:
         libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
 
 
-def _exit_after(seconds: float) -> None:
+def exit_after(seconds: float) -> None:
     """Leave at the latest then, whatever still waits for a broker: every effect so far can be repeated."""
 
     def leave() -> None:

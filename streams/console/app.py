@@ -35,6 +35,7 @@ from streams.metrics.sheet import Sheet
 log = logging.getLogger(__name__)
 FIRST_SURVEY_S = 5.0  # a page waits so long for the first survey
 LONGEST_PARAMETER = 128
+CANCEL_S = 0.5  # a client may turn the request to end into an error of its own: then it is asked again
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -101,9 +102,10 @@ class Parts:
         )  # fmt: skip
         tasks = [asyncio.create_task(_or_log(part)) for part in parts]
         yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while under_way := [task for task in tasks if not task.done()]:
+            for task in under_way:
+                task.cancel()
+            await asyncio.wait(under_way, timeout=CANCEL_S)
         await self.client.aclose()
 
     async def _let_go(self, _: web.Application) -> None:
