@@ -254,23 +254,25 @@ def test_trainer_alerts_and_feedback_say_what_they_did(tmp_path: Path, seed: int
             assert said["trainer_epoch_seconds"][()] >= 2
 
             wait_for(lambda: get(alerts, "/readyz")[0] == get(feedback, "/readyz")[0] == 200)
-            before = (
-                scraped(alerts, "alerts").get("alerts_total", {}).get(("churn", "treatment", "raised"), 0)
-            )
             ids = [f"{MARK}-{n}" for n in range(20)]
             alert_run.produce(brokers, [entered(cid) for cid in ids])
-            key = "churn", "treatment", "raised"
-            wait_for(
-                lambda: scraped(alerts, "alerts").get("alerts_total", {}).get(key, 0) >= before + len(ids)
-            )
+            out = tmp_path / "alerts.jsonl"
+
+            def counted() -> bool:
+                """All are delivered, and counted; the trainer goes on, so others come in between."""
+                lines = [orjson.loads(line) for line in out.read_bytes().splitlines()]
+                raised = [one for one in lines if one["action"] == "raised"]
+                said = scraped(alerts, "alerts")
+                return (
+                    {one["customer_id"] for one in raised} >= set(ids)
+                    and said["alerts_total"]["churn", "treatment", "raised"] == len(raised)
+                    and said["alert_deliveries_total"] == {("file", "delivered"): len(lines)}
+                )
+
+            wait_for(lambda: out.exists() and counted())
             raised = [
-                one for one in map(orjson.loads, (tmp_path / "alerts.jsonl").read_bytes().splitlines())
-                if one["action"] == "raised"
-            ]  # fmt: skip
-            said = scraped(alerts, "alerts")
-            assert said["alerts_total"][key] == len(raised)
-            lines = len((tmp_path / "alerts.jsonl").read_bytes().splitlines())
-            assert said["alert_deliveries_total"] == {("file", "delivered"): lines}
+                one for one in map(orjson.loads, out.read_bytes().splitlines()) if one["action"] == "raised"
+            ]
             send(brokers, FEEDBACK, [verdict(one, n) for n, one in enumerate(raised[:20])])
             wait_for(
                 lambda: (
