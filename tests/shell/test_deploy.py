@@ -706,7 +706,11 @@ def test_a_console_needs_all_rights_of_its_user_and_no_others(tmp_path: Path, st
             worker = command(["worker"], settings, tmp_path)
             with worker:
                 wait_for(lambda: has_profiles(admin_of_it, batch), 60, worker)
-                wait_for(lambda: sum(part.lag for part in admin.lag(load(environ=settings))) == 0, 30, worker)
+                probe = BrokerProbe(load(environ=settings))
+                try:
+                    wait_for(lambda: sum(part.lag for part in probe.look(None).partitions) == 0, 30, worker)
+                finally:
+                    probe.close()
             admin_of_it.config_resetstat()
             address = f"127.0.0.1:{free_port()}"
             mine = {PREFIX + "REDIS_URL": store.url("console"), PREFIX + "CONSOLE": address}
