@@ -215,7 +215,9 @@ def test_what_cannot_be_held_is_not_asked_and_would_not_be_held(seed: int) -> No
 @pytest.mark.timeout(600)
 def test_evidence_and_flips_of_many_customers(seed: int) -> None:
     evidence, flips = check_evidence(seed, MANY), check_flips(seed, MANY)
-    print(f"seed {seed}: {MANY:,} customers, evidence of {evidence:,} tags, {flips:,} flips to the millisecond")
+    print(
+        f"seed {seed}: {MANY:,} customers, evidence of {evidence:,} tags, {flips:,} flips to the millisecond"
+    )
 
 
 @pytest.mark.slow
