@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis as redis_blocking
-import redis.asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from models.rules import Rules
 from streams import catalogues, keys
 from streams.config import Config, ConfigError
+from streams.metrics.service import impatient
 
 log = logging.getLogger(__name__)
 TIMEOUT_S = 1.5  # of one command: pages are told soon that the store is away
@@ -22,14 +20,7 @@ AT_ONCE = 200  # profiles read in one round trip
 
 def client(config: Config) -> Any:
     """An asyncio client of the console's own."""
-    return redis.Redis.from_url(
-        config.redis_url,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        max_connections=32,
-        protocol=2,
-    )
+    return impatient(config.redis_url, TIMEOUT_S, 32)
 
 
 def blocking(config: Config) -> Any:

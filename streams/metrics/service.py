@@ -29,6 +29,18 @@ TIMEOUT_S = 1.0
 _WRONG = (RedisError, OSError, TimeoutError)
 
 
+def impatient(url: str, timeout_s: float, connections: int) -> Any:
+    """An asyncio client that gives up soon and tries nothing twice."""
+    return redis.Redis.from_url(
+        url,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        max_connections=connections,
+        protocol=2,
+    )
+
+
 class Service:
     """See above.
 
@@ -114,14 +126,7 @@ class Service:
         """A connection of its own, that gives up soon; None where vitals are left nowhere."""
         if not self._redis_url:
             return None
-        return redis.Redis.from_url(
-            self._redis_url,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            max_connections=2,
-            protocol=2,
-        )
+        return impatient(self._redis_url, TIMEOUT_S, 2)
 
 
 @contextlib.contextmanager

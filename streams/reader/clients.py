@@ -1,5 +1,6 @@
 """The two readers: the plans of `core`, waited for by blocking or by asyncio."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
@@ -27,7 +28,7 @@ _MOST = 10_000  # connections
 LOCAL = "redis://127.0.0.1:6379/0"
 
 
-class _Reader:
+class _Reader(ABC):
     """What both readers are made of."""
 
     def __init__(
@@ -54,8 +55,8 @@ class _Reader:
         self._connect: Callable[[], Any] = lambda: self._made(source, settings.timeout_s, cluster)
 
     @staticmethod
-    def _made(url: str, timeout_s: float, cluster: bool) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _made(url: str, timeout_s: float, cluster: bool) -> Any: ...
 
     def _pipe(self, commands: Sequence[Command]) -> Any:
         pipe = self._client.pipeline(transaction=False)

@@ -1,5 +1,6 @@
 """The part of the store on Redis that knows what is in force, who was judged under it, and who trains."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
@@ -8,14 +9,14 @@ from streams.store import checks
 from streams.store.contract import InForce, Trained
 
 
-class RedisCatalogue:
+class RedisCatalogue(ABC):
     """See `Store`; a base of `RedisStore`, which brings connection and errors along."""
 
     buckets: int
     _client: Any
 
-    async def _ask(self, question: Awaitable[Any]) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    async def _ask(self, question: Awaitable[Any]) -> Any: ...
 
     async def in_force(self) -> InForce:
         """See `Store`."""
