@@ -31,13 +31,13 @@ check: $(STAMP)  ## Lint, types, import contract, fast tests: under a minute
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q -n auto -m "not slow and not broker and not store" --doctest-modules --ignore=tests/bench models streams/keys.py streams/reader tests
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow and not broker and not store" --doctest-modules --ignore=tests/bench models streams/keys.py streams/reader tests
 
 test: $(STAMP) $(KAFKA)/.complete check  ## Everything, real Apache Kafka and Redis included
-	$(BIN)/python -m pytest -m "slow or broker or store" tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "slow or broker or store" tests
 
 test-int: $(STAMP) $(KAFKA)/.complete  ## Only what needs a broker or a store
-	$(BIN)/python -m pytest -m "broker or store" tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "broker or store" tests
 
 bench: $(STAMP) $(KAFKA)/.complete  ## Throughput and latency beside the baselines
 	$(BIN)/python tests/bench/parse.py

@@ -117,8 +117,9 @@ def test_wrong_arithmetic_is_a_difference(
     part: Any, name: str, wrong: Callable[..., Any], path: str,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(part, name, wrong)
-    found = verdict(live(world, rules), world).differences
-    assert sum(line.startswith(f"{path}: ") for lines in found.values() for line in lines) > len(world) // 20
+    few = dict(list(world.items())[::4])
+    found = verdict(live(few, rules), few).differences
+    assert sum(line.startswith(f"{path}: ") for lines in found.values() for line in lines) > len(few) // 20
 
 
 def test_who_is_not_judged_yet_is_counted_and_the_document_not_looked_at(
