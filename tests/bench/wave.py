@@ -3,7 +3,11 @@
 Every sleeper bought once, 30 days before the instant at which `active_30d` and `new_customer` end and the
 segment changes. Live orders come at a steady rate before the wave (calm) and in it, of the same customers,
 who have all bought before in a stretch that warms everything up; how long each takes to be visible is
-measured as in `latency.py`. With --kill the worker is killed in the middle of the wave and starts
+measured as in `latency.py`. While the store rewrites its append-only file it takes a core for itself, which
+costs more than the wave; it would fall into one stretch or the other by chance. So it does that between the
+stretches and in none or, with --rewriting, from the start of each.
+
+With --kill the worker is killed in the middle of the wave and starts
 again. At the end every sleeper's changes are looked up in the topic: each must be there, once, or again under
 the same id.
 
@@ -45,6 +49,7 @@ EXPECTED = {
 }
 EVERY = 20  # one order in so many is watched
 PLACEHOLDER = "wave-0000000"
+REWRITE_AT = "auto-aof-rewrite-percentage"  # by how much the file has grown
 
 
 def sleeper(i: int) -> str:
@@ -78,9 +83,21 @@ async def fill(url: str, count: int, due_ms: int) -> None:
     print(f"filled    {count:,} sleepers, {len(blob)} B of state, {seq} changes each before", flush=True)
 
 
-def live(here: Site, client: "redis.Redis", rate: int, seconds: int, number: int) -> str:
+def settle(client: "redis.Redis") -> None:
+    """Until the store rewrites nothing."""
+    while any(client.info("persistence")[f"aof_rewrite_{now}"] for now in ("scheduled", "in_progress")):
+        time.sleep(0.1)
+
+
+def live(here: Site, client: "redis.Redis", args: argparse.Namespace, number: int) -> str:
     """Percentiles of a stretch of live orders."""
+    rate, seconds = args.rate, args.seconds
     count = rate * seconds
+    settle(client)
+    client.config_set(REWRITE_AT, 0)
+    rewrites = client.info("persistence")["aof_rewrites"]
+    if args.rewriting:
+        client.bgrewriteaof()
     watched = {_channel(customer_of(i)): i for i in range(0, count, EVERY)}
     start_s = time.monotonic() + 2.0
     argv = [sys.executable, __file__, "--send", here.config.brokers, str(start_s), str(number)]
@@ -95,6 +112,8 @@ def live(here: Site, client: "redis.Redis", rate: int, seconds: int, number: int
     ms = sorted((at_s - start_s - i / rate) * 1000 for i, at_s in seen.items())
     ms += [float("inf")] * (len(watched) - len(seen))
     cells = [f"{len(ms):,}", *(_percentile(ms, q) for q in (50, 95, 99, 100)), f"{behind_ms:.1f}"]
+    cells.append(str(client.info("persistence")["aof_rewrites"] - rewrites))
+    client.config_set(REWRITE_AT, 100)
     return " | ".join(cells)
 
 
@@ -137,7 +156,7 @@ def announced(brokers: str) -> tuple[dict[str, Counter[tuple[str, object, object
 
 def run(args: argparse.Namespace, directory: Path) -> None:
     """One wave."""
-    lead_s = 45 + args.sleepers / 8_000 + 2 * (args.seconds + 7)
+    lead_s = 45 + args.sleepers / 8_000 + 2 * (args.seconds + 7 + args.sleepers / 40_000)
     due_ms = int((time.time() + lead_s) * 1000)
     with (
         site(args.broker, directory, **{"notify-keyspace-events": "Kh"}) as here,
@@ -146,12 +165,11 @@ def run(args: argparse.Namespace, directory: Path) -> None:
         asyncio.run(fill(here.store.url, args.sleepers, due_ms))
         with here.worker("product") as worker:
             _until_started(client, here.config.brokers)
-            print(
-                "| | watched | p50 ms | p95 | p99 | max | sender behind ms |\n|---|---|---|---|---|---|---|"
-            )
+            columns = "watched | p50 ms | p95 | p99 | max | sender behind ms | rewrites begun"
+            print(f"| | {columns} |\n|---|---|---|---|---|---|---|---|")
             # First orders bring more changes than later ones: they are not what the wave is held against.
-            print(f"| first orders | {live(here, client, args.rate, args.seconds, 0)} |", flush=True)
-            print(f"| calm | {live(here, client, args.rate, args.seconds, 1)} |", flush=True)
+            print(f"| first orders | {live(here, client, args, 0)} |", flush=True)
+            print(f"| calm | {live(here, client, args, 1)} |", flush=True)
             left_s = due_ms / 1000 - time.time()
             if left_s < 2:
                 raise SystemExit(f"filling took too long: the wave came {2 - left_s:.0f} s too early")
@@ -163,7 +181,7 @@ def run(args: argparse.Namespace, directory: Path) -> None:
                 worker.start()
                 print("killed    and started again in the middle of it", flush=True)
             else:
-                print(f"| wave | {live(here, client, args.rate, args.seconds, 2)} |", flush=True)
+                print(f"| wave | {live(here, client, args, 2)} |", flush=True)
             left, since_s = waiting(client, due_ms), time.monotonic() - started_s
             print(f"\nleft      {left:,} sleepers and entries after {since_s:.0f} s", flush=True)
             while waiting(client, int(time.time() * 1000)):
@@ -186,6 +204,7 @@ def main() -> None:
     options.add_argument("--sleepers", type=int, default=1_000_000)
     options.add_argument("--rate", type=int, default=2_000)
     options.add_argument("--seconds", type=int, default=60)
+    options.add_argument("--rewriting", action="store_true", help="have the store rewrite its file meanwhile")
     options.add_argument("--kill", action="store_true", help="kill -9 the worker in the wave")
     options.add_argument("--broker", choices=("embedded", "kafka"), default="kafka")
     options.add_argument("--send", nargs=3, help=argparse.SUPPRESS)
