@@ -8,7 +8,7 @@ import orjson
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
-from streams import admin
+from streams import admin, placement
 from streams.cli.options import Context, pass_context
 from streams.config import Config
 from streams.store import checks
@@ -59,6 +59,10 @@ def _broker(config: Config) -> list[checks.Finding]:
     if len(counts) > 1:
         text = f"the input topics have different partition counts {sorted(counts)}; one customer may be split"
         out.append(checks.Finding("partitions", False, text))
+    try:
+        out += [checks.Finding("keys", False, text) for text in placement.verdict(placement.sample(config))]
+    except Unavailable as error:
+        out.append(checks.Finding("keys", False, f"where customers lie was not looked at: {error}"))
     return out
 
 

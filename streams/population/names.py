@@ -19,17 +19,29 @@ PROTOTYPES = {
     "lapsed_small": (0.6, -0.7, -1.2),
 }
 _POOR = 1.5  # standard deviations: further away, a prototype says nothing
+_PLAIN = 0.5  # standard deviations about the mean that deserve no word
+_WORDS = (("recent", "silent"), ("rare", "frequent"), ("small", "big"))  # below and above, by feature
 
 
 def names_of(centres: Floats, ids: tuple[int, ...]) -> tuple[str, ...]:
-    """A name for each standardised centre (k, 3), no two alike; "cluster_3" where no prototype is near."""
+    """A name for each standardised centre (k, 3), no two alike; `described` where no prototype is near."""
     labels = list(PROTOTYPES)
-    names = [f"cluster_{one}" for one in ids]
+    names = [f"{described(centre)}_{one}" for centre, one in zip(centres, ids, strict=True)]
     costs = squared(centres, np.array(list(PROTOTYPES.values())))
     for i, j in zip(*linear_sum_assignment(costs), strict=True):
         if costs[i, j] <= _POOR**2:
             names[i] = labels[j]
     return tuple(names)
+
+
+def described(centre: Floats) -> str:
+    """What is unusual about a standardised centre (3,): "recent_frequent_small", or "average".
+
+    >>> described(np.array([-1.0, 0.1, 2.0]))
+    'recent_big'
+    """
+    words = [pair[int(z > 0)] for z, pair in zip(centre, _WORDS, strict=True) if abs(z) > _PLAIN]
+    return "_".join(words) or "average"
 
 
 def matched(centres: Floats, before: Floats) -> Floats:

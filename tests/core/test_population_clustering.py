@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from streams.population.clustering import ALGORITHMS, Clustering
 from streams.population.drift import Drift
 from streams.population.lloyd import kmeans, nearest
-from streams.population.names import PROTOTYPES, matched, names_of
+from streams.population.names import PROTOTYPES, described, matched, names_of
 from streams.population.online import FastKMeans
 from streams.population.scale import scale_of
 
@@ -153,7 +153,9 @@ def test_every_prototype_finds_its_name_and_the_rest_get_a_number() -> None:
     centres = np.array(list(PROTOTYPES.values()))
     ids = tuple(range(1, len(centres) + 1))
     assert names_of(centres, ids) == tuple(PROTOTYPES)
-    assert names_of(np.array([(9.0, 9.0, 9.0)]), (3,)) == ("cluster_3",)
+    strange = np.array([(9.0, 9.0, 9.0), (-0.4, 0.5, -9.0), (0.2, -0.1, 0.3)])
+    assert names_of(strange[:2], (3, 5)) == ("silent_frequent_big_3", "small_5")
+    assert described(strange[2]) == "average"
 
 
 def test_matching_puts_centres_where_they_were() -> None:
