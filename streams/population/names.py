@@ -20,7 +20,11 @@ PROTOTYPES = {
 }
 _POOR = 1.5  # standard deviations: further away, a prototype says nothing
 _PLAIN = 0.5  # standard deviations about the mean that deserve no word
-_WORDS = (("recent", "silent"), ("rare", "frequent"), ("small", "big"))  # below and above, by feature
+WORDS_OF_FEATURES = (
+    ("recent", "silent"),
+    ("rare", "frequent"),
+    ("small", "big"),
+)  # below and above, by feature
 
 
 def names_of(centres: Floats, ids: tuple[int, ...]) -> tuple[str, ...]:
@@ -40,7 +44,7 @@ def described(centre: Floats) -> str:
     >>> described(np.array([-1.0, 0.1, 2.0]))
     'recent_big'
     """
-    words = [pair[int(z > 0)] for z, pair in zip(centre, _WORDS, strict=True) if abs(z) > _PLAIN]
+    words = [pair[int(z > 0)] for z, pair in zip(centre, WORDS_OF_FEATURES, strict=True) if abs(z) > _PLAIN]
     return "_".join(words) or "average"
 
 

@@ -112,6 +112,7 @@ def test_chinese_has_a_name_for_all_that_the_product_can_say() -> None:
     from models import lifecycle
     from models.contract import REASONS
     from models.rfm import SEGMENTS
+    from streams.population.names import PROTOTYPES, WORDS_OF_FEATURES
 
     english, chinese = json.loads(node(WORDS % STATIC))["names"]
     for group, names in english.items():
@@ -119,6 +120,8 @@ def test_chinese_has_a_name_for_all_that_the_product_can_say() -> None:
     stages = {stage for one in lifecycle.VOCABULARIES.values() for stage in one.stages()}
     assert stages <= set(chinese["stage"])
     assert {name for row in SEGMENTS for name in row} <= set(chinese["segment"])
+    assert set(PROTOTYPES) <= set(chinese["cluster"])
+    assert {word for pair in WORDS_OF_FEATURES for word in pair} | {"average"} == set(chinese["cluster-word"])
     assert set(REASONS) <= set(chinese["reason"])
     assert set(REASONS) <= set(english["reason"])
 

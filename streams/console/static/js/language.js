@@ -33,8 +33,9 @@ export function t(key, ...args) {
 /** A name of the document in words: ("stage", "at_risk") -> "at risk". */
 export function named(group, name) {
   if (name === null || name === undefined) return "–";
-  const found = NAMES[language()][group];
-  return (found && Object.hasOwn(found, name) ? found[name] : undefined) ?? String(name).replaceAll("_", " ");
+  if (hasName(group, name)) return NAMES[language()][group][name];
+  const word = (one) => (hasName(`${group}-word`, one) ? NAMES[language()][`${group}-word`][one] : one); // made of words
+  return String(name).split("_").map(word).join(" ");
 }
 
 /** Whether there is a word for it. */

@@ -11,6 +11,7 @@ export const names = {
   channel: { app: "the app", web: "the web shop", store: "the store" },
   cart: { open: "being filled", abandoned: "left behind", expired: "given up" },
   cluster: { lapsed_big: "lapsed, large orders", lapsed_small: "lapsed, small orders" },
+  "cluster-word": {},
   component: { recency: "Recency", frequency: "Frequency", engagement: "Visits", satisfaction: "Satisfaction", service: "Service" },
   step: { reach: "was reached", browse: "looking around", cart: "filling a cart", checkout: "at the checkout", order: "has bought", after_sale: "after the sale" },
   weekday: { mon: "Mon", tue: "Tue", wed: "Wed", thu: "Thu", fri: "Fri", sat: "Sat", sun: "Sun" },

@@ -19,6 +19,7 @@ export const names = {
   cluster: {
     champions: "冠军客户", loyal: "忠诚", active: "活跃", newcomers: "新来者", fading: "渐弱", sleeping_regulars: "沉睡的常客", lapsed_big: "流失（大额）", lapsed: "流失", lapsed_small: "流失（小额）",
   },
+  "cluster-word": { recent: "近期", silent: "久未购买", frequent: "高频", rare: "低频", big: "大额", small: "小额", average: "一般" },
   component: { recency: "最近购买", frequency: "频次", engagement: "访问", satisfaction: "满意度", service: "服务" },
   step: { reach: "已触达", browse: "浏览中", cart: "加购中", checkout: "结账中", order: "已下单", after_sale: "售后" },
   weekday: { mon: "一", tue: "二", wed: "三", thu: "四", fri: "五", sat: "六", sun: "日" },
