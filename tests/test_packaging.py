@@ -166,17 +166,21 @@ def unmet(lines: list[str], lock: dict[str, str]) -> list[str]:
 def test_locks_fulfil_what_the_project_asks_for_and_agree_with_each_other() -> None:
     extras = PROJECT["optional-dependencies"]
     runtime, dev, data = locked("runtime.lock"), locked("dev.lock"), locked("data.lock")
-    trainer = locked("trainer.lock")
+    trainer, tracing = locked("trainer.lock"), locked("tracing.lock")
     assert unmet(PROJECT["dependencies"], runtime) == []
     assert unmet(PROJECT["dependencies"] + extras["local"] + extras["dev"] + extras["tracing"], dev) == []
     assert unmet(extras["trainer"], trainer) == unmet(extras["trainer"], dev) == []
-    assert {name: dev.get(name) for name in trainer} == trainer
-    assert not runtime.keys() & trainer.keys()
+    assert unmet(extras["tracing"], tracing) == []
+    assert {name: dev.get(name) for name in trainer | tracing} == trainer | tracing
+    assert not runtime.keys() & (trainer | tracing).keys()
     assert unmet(extras["data"], data) == []
     assert {name: dev.get(name) for name in runtime} == runtime  # tests run on what the image runs
 
 
-@pytest.mark.parametrize("names", [("runtime.lock",), ("runtime.lock", "trainer.lock")], ids=" + ".join)
+LEAN = ("runtime.lock", "tracing.lock")
+
+
+@pytest.mark.parametrize("names", [("runtime.lock",), LEAN, (*LEAN, "trainer.lock")], ids=" + ".join)
 def test_what_the_images_install_is_closed(names: tuple[str, ...]) -> None:
     """Whatever is installed of it asks for nothing that is not in it."""
     runtime = {name for lock in names for name in locked(lock)}

@@ -284,7 +284,7 @@ def test_our_services_write_nothing_but_to_a_tmpfs() -> None:
 
 def test_the_image_installs_the_lock() -> None:
     run = " ".join(arguments for _, name, arguments in dockerfile() if name == "RUN")
-    assert "-r requirements/runtime.lock" in run
+    assert "-r requirements/runtime.lock -r requirements/tracing.lock" in run
     assert len(re.findall("pip check", re.sub(r"--python \S+ ", "", run))) == 2  # both images
     assert "pip check" in re.sub(r"--python \S+ ", "", run)  # --no-deps is only right for a complete lock
 
