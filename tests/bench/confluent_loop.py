@@ -104,8 +104,8 @@ class Loop:
             done = step.on_events(state, arrivals, self.rules, live=True)
             state.version += 1
             bucket = keys.bucket(customer_id, BUCKETS)
-            assert done.now is not None
-            doc = document.render(state, customer_id, done.now, now_ms, self.rules)
+            assert done.view is not None
+            doc = document.render(done.view, customer_id, now_ms)
             pipe.hset(
                 keys.profile(bucket, customer_id), mapping={keys.STATE: codec.encode(state), keys.DOC: doc}
             )

@@ -88,8 +88,8 @@ async def fold(stream: Any) -> None:
         arrival = Arrival(order, source, message.offset, mark_ms)
         done = step.on_events(state, [arrival], rules, live=True)
         state.version += 1
-        assert done.now is not None
-        doc = document.render(state, customer_id, done.now, known_ms, rules)
+        assert done.view is not None
+        doc = document.render(done.view, customer_id, known_ms)
         async with store.pipeline(transaction=True) as pipe:
             pipe.hset(key, mapping={keys.STATE: codec.encode(state), keys.DOC: doc})
             if state.wake_at_ms:
