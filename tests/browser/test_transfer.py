@@ -62,6 +62,9 @@ def test_one_connection_a_page_whatever_is_looked_at(
 ) -> None:
     found = look(deployment.url, "#/live")
     page = found.page
+    page.wait_for_function(
+        f"async () => (await {LINK}) === 'open'"
+    )  # the first page's request is not counted
     opened: list[str] = []
     closed: list[str] = []
     page.on("request", lambda request: request.resource_type == "eventsource" and opened.append(request.url))
