@@ -7,21 +7,19 @@ customer's orders and clicks to two workers: right all the same, but each write 
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import TopicPartition
 from kafka.partitioner.default import murmur2
 
 from streams.config import Config
-from streams.store.contract import Unavailable
+from streams.recorded import consumer
 from streams.topics import INPUT_TOPICS
 
 MOST = 100  # newest records of a partition
-ENOUGH = 20  # records of a topic: fewer say nothing
+ENOUGH = 20  # customers of a topic: fewer say nothing
 AGREE = 0.95  # of the records: below, producers differ among themselves
-_TIMEOUT_MS = 10_000
 _READ_S = 5.0
 # Java, kafka-python and confluent's murmur2_random; librdkafka's consistent and consistent_random.
 PARTITIONERS: dict[str, Callable[[bytes], int]] = {
@@ -52,8 +50,9 @@ def verdict(placed: Iterable[Placed]) -> list[str]:
             sentences.append(
                 f"{keyless} of {len(some)} sampled records of {topic} have no key; the key is the customer id"
             )
-        if len(some) - keyless >= ENOUGH:
-            used[topic] = partitioner([one for one in some if one.key])
+        customers = {one for one in some if one.key}  # a busy one counts once
+        if len(customers) >= ENOUGH:
+            used[topic] = partitioner(customers)
     for topic, name in used.items():
         if not name:
             sentences.append(
@@ -69,7 +68,7 @@ def verdict(placed: Iterable[Placed]) -> list[str]:
     return sentences
 
 
-def partitioner(placed: list[Placed]) -> str:
+def partitioner(placed: Collection[Placed]) -> str:
     """The partitioner that put nearly all of some records where they lie, "" where none did."""
     agree = Counter(
         {
@@ -87,37 +86,24 @@ def sample(config: Config) -> list[Placed]:
     Raises:
         Unavailable: the broker does not answer.
     """
-    consumer = None
-    try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=config.brokers.split(","),
-            request_timeout_ms=_TIMEOUT_MS,
-            bootstrap_timeout_ms=_TIMEOUT_MS,
-            fetch_max_wait_ms=50,
-            enable_auto_commit=False,
-        )
-        return _newest(consumer)
-    except (KafkaError, OSError) as error:
-        raise Unavailable(f"broker {config.brokers} cannot be read: {type(error).__name__}") from error
-    finally:
-        if consumer is not None:
-            consumer.close()
+    with consumer(config.brokers) as client:
+        return _newest(client)
 
 
-def _newest(consumer: Any) -> list[Placed]:
-    counts = {topic: len(consumer.partitions_for_topic(topic) or ()) for topic in INPUT_TOPICS}
+def _newest(client: Any) -> list[Placed]:
+    counts = {topic: len(client.partitions_for_topic(topic) or ()) for topic in INPUT_TOPICS}
     tps = [TopicPartition(topic, p) for topic, count in counts.items() for p in range(count)]
     if not tps:
         return []
-    begins, ends = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
-    consumer.assign(tps)
+    begins, ends = client.beginning_offsets(tps), client.end_offsets(tps)
+    client.assign(tps)
     for tp in tps:
-        consumer.seek(tp, max(begins[tp], ends[tp] - MOST))
+        client.seek(tp, max(begins[tp], ends[tp] - MOST))
     until_s = time.monotonic() + _READ_S
     newest: dict[Any, deque[Placed]] = {
         tp: deque(maxlen=MOST) for tp in tps
     }  # some brokers' end is not theirs
-    while time.monotonic() < until_s and any(consumer.position(tp) < ends[tp] for tp in tps):
-        for tp, records in consumer.poll(timeout_ms=100).items():
+    while time.monotonic() < until_s and any(client.position(tp) < ends[tp] for tp in tps):
+        for tp, records in client.poll(timeout_ms=100).items():
             newest[tp] += [Placed(tp.topic, tp.partition, counts[tp.topic], record.key) for record in records]
     return [one for some in newest.values() for one in some]

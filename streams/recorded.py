@@ -6,6 +6,7 @@ Held in memory, a kilobyte or two each. Reads without a group: nothing is commit
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -112,11 +113,12 @@ def _valid(topic: str | None, value: bytes | None, decoding: Decoding) -> dict[s
     return event
 
 
-def _records(brokers: str, topics: Iterable[str], notes: list[str]) -> Iterator[Any]:
-    """Every record from the oldest to the present end; ends come from fetches (see `lag.broker`)."""
-    consumer = None
+@contextmanager
+def consumer(brokers: str) -> Iterator[Any]:
+    """A client of no group, closed at the end; what it raises becomes one sentence."""
+    client = None
     try:
-        consumer = KafkaConsumer(
+        client = KafkaConsumer(
             bootstrap_servers=brokers.split(","),
             request_timeout_ms=_TIMEOUT_MS,
             bootstrap_timeout_ms=_TIMEOUT_MS,
@@ -124,12 +126,18 @@ def _records(brokers: str, topics: Iterable[str], notes: list[str]) -> Iterator[
             max_poll_records=5_000,
             enable_auto_commit=False,
         )
-        yield from _to_the_end(consumer, topics, notes)
+        yield client
     except (KafkaError, OSError) as error:
         raise Unavailable(f"broker {brokers} cannot be read: {type(error).__name__}") from error
     finally:
-        if consumer is not None:
-            consumer.close()
+        if client is not None:
+            client.close()
+
+
+def _records(brokers: str, topics: Iterable[str], notes: list[str]) -> Iterator[Any]:
+    """Every record from the oldest to the present end; ends come from fetches (see `lag.broker`)."""
+    with consumer(brokers) as client:
+        yield from _to_the_end(client, topics, notes)
 
 
 def _to_the_end(consumer: Any, topics: Iterable[str], notes: list[str]) -> Iterator[Any]:

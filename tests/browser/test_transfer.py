@@ -70,7 +70,7 @@ def test_one_connection_a_page_whatever_is_looked_at(
         "requestfinished",
         lambda request: request.resource_type == "eventsource" and closed.append(request.url),
     )
-    # What the page before asks for while it goes is not counted: a busy one may just have been cut off.
+    # What the page before asks for while it goes is not counted.
     page.on("framenavigated", lambda _: (opened.clear(), closed.clear()) if not views else None)
     page.reload()
     page.wait_for_function(f"async () => (await {LINK}) === 'open'")

@@ -21,15 +21,15 @@ Place = Callable[[bytes], int]
 
 
 def java(key: bytes) -> int:
-    return (murmur2(key) & 0x7FFFFFFF) % 8
+    return (murmur2(key) & 0x7FFFFFFF) % 12
 
 
 def librdkafka(key: bytes) -> int:
-    return crc32(key) % 8
+    return crc32(key) % 12
 
 
 def of(topic: str, place: Place, keys: list[bytes] = KEYS) -> list[Placed]:
-    return [Placed(topic, place(key), 8, key) for key in keys]
+    return [Placed(topic, place(key), 12, key) for key in keys]
 
 
 @pytest.mark.parametrize(("place", "name"), [(java, "murmur2"), (librdkafka, "crc32"), (len, "")])
@@ -61,6 +61,7 @@ def test_records_without_a_key_are_told() -> None:
 
 def test_few_records_or_one_partition_say_nothing() -> None:
     assert verdict(of("orders", java) + of("clicks", librdkafka, KEYS[:19])) == []
+    assert verdict(of("orders", java) + of("clicks", librdkafka, KEYS[:1]) * 50) == []  # one busy customer
     assert verdict([Placed("orders", 0, 1, key) for key in KEYS]) == []
 
 
