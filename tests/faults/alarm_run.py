@@ -22,7 +22,7 @@ SETTINGS = {
     "heartbeat_s": 0.3,
     "commit_interval_s": 0.5,
     "lag_slo_s": 3,
-    "stall_s": 10,
+    "stall_s": 16,
     "trainer_interval_s": 2,
     "trainer_lease_s": 3,
     "outbox_limit": 100,

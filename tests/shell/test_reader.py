@@ -379,6 +379,8 @@ def test_it_follows_a_fail_over_with_sentinel(tmp_path: Path) -> None:
         with watching:
             sentinel = Sentinel([("127.0.0.1", port)], socket_timeout=0.5)
             wait_for(lambda: len(slaves(sentinel)) == 1)
+            # After standing still for 2 s itself, as on a busy machine, it acts on nothing for 30 s.
+            sentinel.sentinels[0].execute_command("SENTINEL", "DEBUG", "tilt-period", 1_000)
             reader = ProfileReader(sentinel.master_for("profiles", **options()), QUICK)
             assert reader.get("c-1").known
             first.process.signal(signal.SIGSTOP)
