@@ -20,6 +20,7 @@ from streams.intake import Ready
 from streams.keys import bucket
 from streams.lane import DeadLetter
 from streams.metrics.counts import Spent
+from streams.pace import Pace
 from streams.store.contract import (
     Store,
     Stored,
@@ -67,6 +68,7 @@ class Processor:
     ) -> None:
         self.folding = Folding(store, rules, live=live)
         self.counts = self.folding.counts
+        self.pace = Pace(yields=live)  # of wake-ups and sweeps beside the batches
         self._store = store
         self._dead_letter = dead_letter
         self._tracing = tracing
@@ -97,7 +99,7 @@ class Processor:
             with self._tracing.batch("batch", spent, len(ready.arrivals), ready) as traceparent:
                 await self._apply(ready, partial(fold, traceparent=traceparent), owned, spent)
         self.counts.events += sum(map(len, ready.arrivals.values()))
-        self.counts.batch(spent)
+        self.pace.live(self.counts.batch(spent))
 
     async def _apply(self, ready: Ready, fold: Fold, owned: Callable[[], bool], spent: Spent) -> None:
         if ready.dead:

@@ -69,7 +69,8 @@ class Sweeper:
             mine = [cid for cid in ids if bucket(cid, size) in buckets]
             for start in range(0, len(mine), AT_ONCE):
                 some = mine[start : start + AT_ONCE]
-                await paced(self._processor.judge(some, self._timers.now_ms), len(some) / self._per_s)
+                judged = self._processor.judge(some, self._timers.now_ms)
+                await paced(judged, self._processor.pace.share, len(some) / self._per_s)
             if mine:
                 self.judged += len(mine)
                 await self._store.judged(len(mine))

@@ -107,5 +107,6 @@ class Timers:
         for start in range(0, len(due), AT_ONCE):
             if self._leaving.is_set():
                 break
-            await paced(self._processor.wake(due[start : start + AT_ONCE], self.now_ms))
+            woken = self._processor.wake(due[start : start + AT_ONCE], self.now_ms)
+            await paced(woken, self._processor.pace.share)
         return len(due)

@@ -63,11 +63,13 @@ class Counts:
         self.phases = {name: Histogram(WORK_S) for name in PHASES}
         self.visible: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(VISIBLE_S))
 
-    def batch(self, spent: "Spent") -> None:
-        """A batch is applied."""
+    def batch(self, spent: "Spent") -> float:
+        """A batch is applied; gives the seconds it took."""
         for name, phase in spent.phases():
             self.phases[name].observe(phase.busy_s)
-        self.phases["apply"].observe(perf_counter() - spent.since_s)
+        took_s = perf_counter() - spent.since_s
+        self.phases["apply"].observe(took_s)
+        return took_s
 
 
 class Phase:

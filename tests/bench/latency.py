@@ -145,8 +145,12 @@ def _listen(client: "redis.Redis", watched: dict[bytes, int], until_s: float) ->
     return seen
 
 
+def _at(ordered: list[float], q: int) -> float:
+    return ordered[min(len(ordered) - 1, len(ordered) * q // 100)]
+
+
 def _percentile(ordered: list[float], q: int) -> str:
-    value = ordered[min(len(ordered) - 1, len(ordered) * q // 100)]
+    value = _at(ordered, q)
     return "never" if value == float("inf") else f"{value:.1f}"
 
 

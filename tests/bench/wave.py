@@ -1,11 +1,11 @@
 """A wave: very many customers whose wake-up comes at one instant, beside live orders.
 
 Every sleeper bought once, 30 days before the instant at which `active_30d` and `new_customer` end and the
-segment changes. Live orders come at a steady rate before the wave (calm) and in it, of the same customers,
-who have all bought before in a stretch that warms everything up; how long each takes to be visible is
-measured as in `latency.py`. While the store rewrites its append-only file it takes a core for itself, which
-costs more than the wave; it would fall into one stretch or the other by chance. So it does that between the
-stretches and in none or, with --rewriting, from the start of each.
+segment changes. Live orders come at a steady rate before the wave (calm) and, in stretches, until nothing of
+it is left, of the same customers, who have all bought before in a stretch that warms everything up; how long
+each takes to be visible is measured as in `latency.py`. While the store rewrites its append-only file its
+child takes a core for itself, which costs more than the wave. So it rewrites in none of the stretches; with
+--rewriting always, in all of them all the time; with --rewriting default, when it wants to.
 
 With --kill the worker is killed in the middle of the wave and starts
 again. At the end every sleeper's changes are looked up in the topic: each must be there, once, or again under
@@ -16,18 +16,23 @@ the same id.
 
 import argparse
 import asyncio
+import contextlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 import redis
 from confluent_kafka import Consumer, TopicPartition
 from harness import BUCKETS, ROOT, Site, site
-from latency import _channel, _listen, _percentile, _until_started, customer_of, send
+from latency import _at, _channel, _listen, _percentile, _until_started, customer_of, send
 from throughput import machine
 
 from models import codec, document, step
@@ -83,38 +88,87 @@ async def fill(url: str, count: int, due_ms: int) -> None:
     print(f"filled    {count:,} sleepers, {len(blob)} B of state, {seq} changes each before", flush=True)
 
 
-def settle(client: "redis.Redis") -> None:
-    """Until the store rewrites nothing."""
-    while any(client.info("persistence")[f"aof_rewrite_{now}"] for now in ("scheduled", "in_progress")):
+@contextlib.contextmanager
+def rewriting(client: "redis.Redis", when: str) -> Iterator[None]:
+    """The store rewrites its file "never" or "always" in this stretch, or by "default"."""
+    busy = partial(_is_rewriting, client)
+    while when != "default" and busy():
         time.sleep(0.1)
+    if when == "default":
+        yield
+        return
+    ended = threading.Event()
+
+    def again() -> None:
+        while not ended.wait(0.05):
+            if not busy():
+                client.bgrewriteaof()
+
+    client.config_set(REWRITE_AT, 0)
+    thread = threading.Thread(target=again)
+    if when == "always":
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if when == "always":
+            thread.join()
+        client.config_set(REWRITE_AT, 100)
 
 
-def live(here: Site, client: "redis.Redis", args: argparse.Namespace, number: int) -> str:
-    """Percentiles of a stretch of live orders."""
+def _is_rewriting(client: "redis.Redis") -> bool:
+    return any(client.info("persistence")[f"aof_rewrite_{now}"] for now in ("scheduled", "in_progress"))
+
+
+class Stretch(NamedTuple):
+    """What came of some live orders: ms each, ascending, how far the sender was behind, rewrites begun."""
+
+    ms: list[float]
+    behind_ms: float = 0.0
+    rewrites: int = 0
+
+    def row(self, name: str) -> str:
+        """Of the table."""
+        cells = [name, f"{len(self.ms):,}", *(_percentile(self.ms, q) for q in (50, 95, 99, 100))]
+        return f"| {' | '.join(cells)} | {self.behind_ms:.1f} | {self.rewrites} |"
+
+
+def live(here: Site, client: "redis.Redis", args: argparse.Namespace, number: int) -> Stretch:
+    """A stretch of live orders."""
     rate, seconds = args.rate, args.seconds
     count = rate * seconds
-    settle(client)
-    client.config_set(REWRITE_AT, 0)
-    rewrites = client.info("persistence")["aof_rewrites"]
-    if args.rewriting:
-        client.bgrewriteaof()
     watched = {_channel(customer_of(i)): i for i in range(0, count, EVERY)}
-    start_s = time.monotonic() + 2.0
-    argv = [sys.executable, __file__, "--send", here.config.brokers, str(start_s), str(number)]
-    argv += ["--rate", str(rate), "--seconds", str(seconds)]
-    sender = subprocess.Popen(argv, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)})
-    try:
-        seen = _listen(client, watched, start_s + seconds + 5)
-        behind_ms = float(sender.communicate(timeout=60)[0])
-    finally:
-        sender.kill()
-        sender.wait()
+    before = client.info("persistence")["aof_rewrites"]
+    with rewriting(client, args.rewriting):
+        start_s = time.monotonic() + 2.0
+        argv = [sys.executable, __file__, "--send", here.config.brokers, str(start_s), str(number)]
+        argv += ["--rate", str(rate), "--seconds", str(seconds)]
+        sender = subprocess.Popen(argv, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)})
+        try:
+            seen = _listen(client, watched, start_s + seconds + 5)
+            behind_ms = float(sender.communicate(timeout=60)[0])
+        finally:
+            sender.kill()
+            sender.wait()
     ms = sorted((at_s - start_s - i / rate) * 1000 for i, at_s in seen.items())
     ms += [float("inf")] * (len(watched) - len(seen))
-    cells = [f"{len(ms):,}", *(_percentile(ms, q) for q in (50, 95, 99, 100)), f"{behind_ms:.1f}"]
-    cells.append(str(client.info("persistence")["aof_rewrites"] - rewrites))
-    client.config_set(REWRITE_AT, 100)
-    return " | ".join(cells)
+    return Stretch(ms, behind_ms, client.info("persistence")["aof_rewrites"] - before)
+
+
+def throughout(here: Site, client: "redis.Redis", args: argparse.Namespace, due_ms: int) -> Stretch:
+    """Stretches of live orders until nothing of the wave is left; all of them as one."""
+    stretches: list[Stretch] = []
+    since_s = time.monotonic() + 2
+    while not stretches or waiting(client, due_ms):
+        stretches.append(live(here, client, args, len(stretches) + 2))
+        left, after_s = waiting(client, due_ms), time.monotonic() - since_s
+        print(stretches[-1].row(f"wave; {left:,} left after {after_s:.0f} s"), flush=True)
+        if len(stretches) == args.stretches:
+            break
+    ms = sorted(ms for stretch in stretches for ms in stretch.ms)
+    behind_ms = max(stretch.behind_ms for stretch in stretches)
+    return Stretch(ms, behind_ms, sum(stretch.rewrites for stretch in stretches))
 
 
 def waiting(client: "redis.Redis", now_ms: int) -> int:
@@ -168,8 +222,9 @@ def run(args: argparse.Namespace, directory: Path) -> None:
             columns = "watched | p50 ms | p95 | p99 | max | sender behind ms | rewrites begun"
             print(f"| | {columns} |\n|---|---|---|---|---|---|---|---|")
             # First orders bring more changes than later ones: they are not what the wave is held against.
-            print(f"| first orders | {live(here, client, args, 0)} |", flush=True)
-            print(f"| calm | {live(here, client, args, 1)} |", flush=True)
+            print(live(here, client, args, 0).row("first orders"), flush=True)
+            calm = live(here, client, args, 1)
+            print(calm.row("calm"), flush=True)
             left_s = due_ms / 1000 - time.time()
             if left_s < 2:
                 raise SystemExit(f"filling took too long: the wave came {2 - left_s:.0f} s too early")
@@ -181,9 +236,10 @@ def run(args: argparse.Namespace, directory: Path) -> None:
                 worker.start()
                 print("killed    and started again in the middle of it", flush=True)
             else:
-                print(f"| wave | {live(here, client, args, 2)} |", flush=True)
-            left, since_s = waiting(client, due_ms), time.monotonic() - started_s
-            print(f"\nleft      {left:,} sleepers and entries after {since_s:.0f} s", flush=True)
+                wave = throughout(here, client, args, due_ms)
+                print(wave.row("whole wave"), flush=True)
+                ratios = (_at(wave.ms, q) / _at(calm.ms, q) for q in (50, 95, 99))
+                print("\nwave / calm: p50 {:.2f}, p95 {:.2f}, p99 {:.2f}".format(*ratios), flush=True)
             while waiting(client, int(time.time() * 1000)):
                 time.sleep(0.2)
             took_s = time.monotonic() - started_s
@@ -204,7 +260,10 @@ def main() -> None:
     options.add_argument("--sleepers", type=int, default=1_000_000)
     options.add_argument("--rate", type=int, default=2_000)
     options.add_argument("--seconds", type=int, default=60)
-    options.add_argument("--rewriting", action="store_true", help="have the store rewrite its file meanwhile")
+    options.add_argument("--rewriting", choices=("never", "always", "default"), default="never")
+    options.add_argument(
+        "--stretches", type=int, default=0, help="live orders in the wave for so long; 0 = whole"
+    )
     options.add_argument("--kill", action="store_true", help="kill -9 the worker in the wave")
     options.add_argument("--broker", choices=("embedded", "kafka"), default="kafka")
     options.add_argument("--send", nargs=3, help=argparse.SUPPRESS)
