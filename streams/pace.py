@@ -18,20 +18,6 @@ SLOW_S = 0.05  # a live batch that takes longer made others wait
 REST_MOST_S = 1.0  # however long it waited for the store
 
 
-async def paced(work: Awaitable[None], share: float = SHARE_MOST, least_s: float = 0.0) -> None:
-    """Do some work, then rest.
-
-    Args:
-        work: what to do.
-        share: of the time that is work, in (0, 1].
-        least_s: how long both together take at least, seconds.
-    """
-    started_s = time.monotonic()
-    await work
-    took_s = time.monotonic() - started_s
-    await asyncio.sleep(max(min(took_s * (1 / share - 1), REST_MOST_S), least_s - took_s))
-
-
 class Pace:
     """The share of a worker's background work.
 
@@ -55,3 +41,18 @@ class Pace:
     def share(self) -> float:
         """Of the time, in [`SHARE_LEAST`, `SHARE_MOST`]."""
         return min(SHARE_MOST, self._share + GROWTH_PER_S * (self._now_s() - self._since_s))
+
+
+async def paced(work: Awaitable[None], pace: Pace | None = None, least_s: float = 0.0) -> None:
+    """Do some work, then rest.
+
+    Args:
+        work: what to do.
+        pace: knows what share of the time may be work; None = half, whatever happens.
+        least_s: how long both together take at least, seconds.
+    """
+    started_s = time.monotonic()
+    await work
+    took_s = time.monotonic() - started_s
+    share = pace.share if pace is not None else SHARE_MOST
+    await asyncio.sleep(max(min(took_s * (1 / share - 1), REST_MOST_S), least_s - took_s))

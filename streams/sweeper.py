@@ -70,7 +70,7 @@ class Sweeper:
             for start in range(0, len(mine), AT_ONCE):
                 some = mine[start : start + AT_ONCE]
                 judged = self._processor.judge(some, self._timers.now_ms)
-                await paced(judged, self._processor.pace.share, len(some) / self._per_s)
+                await paced(judged, self._processor.pace, len(some) / self._per_s)
             if mine:
                 self.judged += len(mine)
                 await self._store.judged(len(mine))

@@ -108,5 +108,5 @@ class Timers:
             if self._leaving.is_set():
                 break
             woken = self._processor.wake(due[start : start + AT_ONCE], self.now_ms)
-            await paced(woken, self._processor.pace.share)
+            await paced(woken, self._processor.pace)
         return len(due)

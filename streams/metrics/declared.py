@@ -88,6 +88,8 @@ _WORKER = _of(
            "buckets, not yet evaluated."),
     Metric("timer_delay_seconds", HISTOGRAM, "seconds", "From the due instant to the evaluation; with the event clock "
            "in event time.", (), DELAY_S),
+    Metric("background_share_ratio", GAUGE, "ratio", "Share of the time that wake-ups and sweeps may take, 1/16 to 1/2; "
+           "halved by each batch of over 50 ms, given back within seconds. With the event clock always 1/2."),
     Metric("outbox_entries", GAUGE, "entries", "Waiting in this worker's buckets for Kafka."),
     Metric("outbox_oldest_seconds", GAUGE, "seconds", "Age of the oldest of them; 0 = none waits."),
     Metric("cache_hits_total", COUNTER, "customers", "Of events, found in the cache."),

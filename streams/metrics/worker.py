@@ -117,6 +117,7 @@ class WorkerVitals:
         sheet.put("rewinds_total", worker.rewinds - worker.rebalances)
         sheet.put("rebalances_total", worker.rebalances)
         sheet.put("swept_customers_total", self._parts.sweeper.judged)
+        sheet.put("background_share_ratio", self._parts.processor.pace.share)
         sheet.put("watchdog_still_seconds", self._parts.watchdog.still_s)
 
     def _output(self, sheet: Sheet) -> None:

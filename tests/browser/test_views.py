@@ -139,6 +139,27 @@ def test_language_and_theme_are_switched_and_remembered(
     assert page.evaluate(ground) == light
 
 
+def test_the_theme_is_that_of_the_system_until_somebody_chooses(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    page = look(deployment.url, "#/segments", theme="dark").page
+    expect(page.locator("h1")).to_have_text("Segments")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.emulate_media(color_scheme="light")
+    expect(page.get_by_role("button", name="Dark theme")).to_be_visible()
+    light = page.evaluate(ground)
+    assert light != dark
+    page.get_by_role("button", name="Dark theme").click()
+    assert page.evaluate(ground) == dark
+    page.emulate_media(color_scheme="dark")
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(ground) == dark
+    page.reload()
+    expect(page.get_by_role("button", name="Light theme")).to_be_visible()
+    assert page.evaluate(ground) == dark
+
+
 def test_the_whole_page_by_keyboard(look: Callable[..., Look], deployment: Deployment) -> None:
     found = look(deployment.url, "#/live")
     page = found.page

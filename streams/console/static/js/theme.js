@@ -1,21 +1,32 @@
 // Light and dark: as the system has it until somebody chooses. Charts read their colours here.
+// `early.js` set the theme that the page begins with.
 
 const asked = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set();
+let chosen = false;
+try {
+  chosen = ["light", "dark"].includes(localStorage.getItem("theme"));
+} catch {
+  // storage may be forbidden
+}
 
 /** "light" or "dark", as it is shown now. */
-export const theme = () => document.documentElement.dataset.theme ?? (asked.matches ? "dark" : "light");
+export const theme = () => document.documentElement.dataset.theme;
 
 /** Switches to the other and remembers it. */
 export function turn() {
-  const wanted = theme() === "dark" ? "light" : "dark";
-  document.documentElement.dataset.theme = wanted;
+  chosen = true;
+  show(theme() === "dark" ? "light" : "dark");
   try {
-    localStorage.setItem("theme", wanted);
+    localStorage.setItem("theme", theme());
   } catch {
     // not remembered, then
   }
-  tell();
+}
+
+function show(wanted) {
+  document.documentElement.dataset.theme = wanted;
+  listeners.forEach((listen) => listen());
 }
 
 /** Calls `listen` whenever the colours change. */
@@ -24,8 +35,9 @@ export function onTheme(listen, signal) {
   signal?.addEventListener("abort", () => listeners.delete(listen));
 }
 
-const tell = () => listeners.forEach((listen) => listen());
-asked.addEventListener("change", tell);
+asked.addEventListener("change", () => {
+  if (!chosen) show(asked.matches ? "dark" : "light");
+});
 
 /** A colour of tokens.css by name. */
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
