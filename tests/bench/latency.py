@@ -94,7 +94,7 @@ def measure(contender: str, kind: str, rate: int, seconds: int, directory: Path)
         first, count = WARM_S * rate, (WARM_S + seconds) * rate
         watched = {_channel(customer_of(i)): i for i in range(first, count, EVERY)}
         start_s = time.monotonic() + 2.0
-        argv = [sys.executable, __file__, "--send", here.config.brokers, str(start_s)]
+        argv = [sys.executable, __file__, "--send", here.config.brokers, str(start_s), "0"]
         argv += ["--rate", str(rate), "--seconds", str(WARM_S + seconds)]
         sender = subprocess.Popen(argv, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)})
         try:
@@ -161,10 +161,11 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=1)
     options.add_argument("--contenders", default="product,naive", help=f"of {', '.join(GROUPS)}")
     options.add_argument("--broker", choices=("embedded", "kafka"), default="embedded")
-    options.add_argument("--send", nargs=2, metavar=("BROKERS", "START"), help=argparse.SUPPRESS)
+    options.add_argument("--send", nargs=3, metavar=("BROKERS", "START", "NUMBER"), help=argparse.SUPPRESS)
     args = options.parse_args()
     if args.send:
-        send(args.send[0], args.rate, args.rate * args.seconds, float(args.send[1]))
+        brokers, start_s, number = args.send
+        send(brokers, args.rate, args.rate * args.seconds, float(start_s), int(number))
         return
     print(machine())
     print(f"{args.rate} orders/s for {args.seconds} s after {WARM_S} s of warm-up, broker {args.broker}\n")

@@ -7,32 +7,25 @@ each takes to be visible is measured as in `latency.py`. While the store rewrite
 child takes a core for itself, which costs more than the wave. So it rewrites in none of the stretches; with
 --rewriting always, in all of them all the time; with --rewriting default, when it wants to.
 
-With --kill the worker is killed in the middle of the wave and starts
-again. At the end every sleeper's changes are looked up in the topic: each must be there, once, or again under
-the same id.
+With --kill the worker is killed in the middle of the wave and starts again. At the end every sleeper's
+changes are looked up in the topic: each must be there, once, or again under the same id.
 
     python tests/bench/wave.py --sleepers 1000000 --rate 2000 --seconds 60
 """
 
 import argparse
 import asyncio
-import contextlib
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 import redis
 from confluent_kafka import Consumer, TopicPartition
-from harness import BUCKETS, ROOT, Site, site
-from latency import _at, _channel, _listen, _percentile, _until_started, customer_of, send
+from harness import BUCKETS, Site, site
+from latency import _at, _until_started
+from stretch import Stretch, live
 from throughput import machine
 
 from models import codec, document, step
@@ -52,9 +45,7 @@ EXPECTED = {
     ("new_customer", True, None),
     ("rfm_segment", "new_customers", "promising"),
 }
-EVERY = 20  # one order in so many is watched
 PLACEHOLDER = "wave-0000000"
-REWRITE_AT = "auto-aof-rewrite-percentage"  # by how much the file has grown
 
 
 def sleeper(i: int) -> str:
@@ -86,74 +77,6 @@ async def fill(url: str, count: int, due_ms: int) -> None:
         assert await store.commit(writes, 1) == []
     await store.close()
     print(f"filled    {count:,} sleepers, {len(blob)} B of state, {seq} changes each before", flush=True)
-
-
-@contextlib.contextmanager
-def rewriting(client: "redis.Redis", when: str) -> Iterator[None]:
-    """The store rewrites its file "never" or "always" in this stretch, or by "default"."""
-    busy = partial(_is_rewriting, client)
-    while when != "default" and busy():
-        time.sleep(0.1)
-    if when == "default":
-        yield
-        return
-    ended = threading.Event()
-
-    def again() -> None:
-        while not ended.wait(0.05):
-            if not busy():
-                client.bgrewriteaof()
-
-    client.config_set(REWRITE_AT, 0)
-    thread = threading.Thread(target=again)
-    if when == "always":
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        if when == "always":
-            thread.join()
-        client.config_set(REWRITE_AT, 100)
-
-
-def _is_rewriting(client: "redis.Redis") -> bool:
-    return any(client.info("persistence")[f"aof_rewrite_{now}"] for now in ("scheduled", "in_progress"))
-
-
-class Stretch(NamedTuple):
-    """What came of some live orders: ms each, ascending, how far the sender was behind, rewrites begun."""
-
-    ms: list[float]
-    behind_ms: float = 0.0
-    rewrites: int = 0
-
-    def row(self, name: str) -> str:
-        """Of the table."""
-        cells = [name, f"{len(self.ms):,}", *(_percentile(self.ms, q) for q in (50, 95, 99, 100))]
-        return f"| {' | '.join(cells)} | {self.behind_ms:.1f} | {self.rewrites} |"
-
-
-def live(here: Site, client: "redis.Redis", args: argparse.Namespace, number: int) -> Stretch:
-    """A stretch of live orders."""
-    rate, seconds = args.rate, args.seconds
-    count = rate * seconds
-    watched = {_channel(customer_of(i)): i for i in range(0, count, EVERY)}
-    before = client.info("persistence")["aof_rewrites"]
-    with rewriting(client, args.rewriting):
-        start_s = time.monotonic() + 2.0
-        argv = [sys.executable, __file__, "--send", here.config.brokers, str(start_s), str(number)]
-        argv += ["--rate", str(rate), "--seconds", str(seconds)]
-        sender = subprocess.Popen(argv, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)})
-        try:
-            seen = _listen(client, watched, start_s + seconds + 5)
-            behind_ms = float(sender.communicate(timeout=60)[0])
-        finally:
-            sender.kill()
-            sender.wait()
-    ms = sorted((at_s - start_s - i / rate) * 1000 for i, at_s in seen.items())
-    ms += [float("inf")] * (len(watched) - len(seen))
-    return Stretch(ms, behind_ms, client.info("persistence")["aof_rewrites"] - before)
 
 
 def throughout(here: Site, client: "redis.Redis", args: argparse.Namespace, due_ms: int) -> Stretch:
@@ -262,15 +185,11 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=60)
     options.add_argument("--rewriting", choices=("never", "always", "default"), default="never")
     options.add_argument(
-        "--stretches", type=int, default=0, help="live orders in the wave for so long; 0 = whole"
+        "--stretches", type=int, default=0, help="of live orders in the wave; 0 = to its end"
     )
     options.add_argument("--kill", action="store_true", help="kill -9 the worker in the wave")
     options.add_argument("--broker", choices=("embedded", "kafka"), default="kafka")
-    options.add_argument("--send", nargs=3, help=argparse.SUPPRESS)
     args = options.parse_args()
-    if args.send:
-        send(args.send[0], args.rate, args.rate * args.seconds, float(args.send[1]), int(args.send[2]))
-        return
     print(f"{machine()}\n{args.sleepers:,} sleepers, {args.rate} live orders/s, broker {args.broker}\n")
     with tempfile.TemporaryDirectory(prefix="bench-wave-") as directory:
         run(args, Path(directory))
