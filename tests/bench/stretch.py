@@ -61,8 +61,8 @@ class Stretch(NamedTuple):
     """What came of some live orders: ms each, ascending, how far the sender was behind, rewrites begun."""
 
     ms: list[float]
-    behind_ms: float = 0.0
-    rewrites: int = 0
+    behind_ms: float
+    rewrites: int
 
     def row(self, name: str) -> str:
         """Of the table."""

@@ -30,6 +30,7 @@ from streams.local.stack import LocalStack
 from streams.local.synthetic import synthetic
 from streams.metrics import vitals
 from streams.metrics.declared import BY_NAME, METRICS, PREFIX
+from streams.pace import SHARE_LEAST, SHARE_MOST
 from streams.topics import DEAD_LETTER, FEEDBACK, INPUT_KINDS, TAG_CHANGES
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -153,6 +154,7 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         assert said["cache_misses_total"][()] <= customers
         assert said["swept_customers_total"][()] >= customers
         assert (said["population_version"][()], said["rebalances_total"][()]) == (1, 1)
+        assert SHARE_LEAST <= said["background_share_ratio"][()] <= SHARE_MOST
         assert 0 <= said["population_age_seconds"][()] < 300
         wait_for(lambda: in_redis(stack, "worker") == said["tag_changes_published_total"][()])
         away(stack, worker)

@@ -1,6 +1,7 @@
 """Another catalogue comes into force: no write under the old one, and nobody is left behind."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from builders import DAY, T0, arrive, click, order, tags_of
 from models import codec
 from models.catalogue.load import load
 from models.state import State
+from streams import pace
 from streams import sweeper as module
 from streams.intake import Ready
 from streams.keys import bucket
@@ -173,6 +175,31 @@ async def test_a_rate_is_kept() -> None:
         asyncio.sleep = original
     assert sum(slept) > 0.9 * CUSTOMERS / 10
     assert module.LOOK_S < 1
+
+
+async def test_a_sweep_rests_longer_while_live_events_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, one = await filled()
+    await store.apply(NEW, 1, 7, ())
+    one.pace = pace.Pace(yields=True, now_s=lambda: 0.0)
+    for _ in range(10):
+        one.pace.live(10 * pace.SLOW_S)
+    judge, handfuls, slept = one.judge, 0, []
+
+    async def slowly(customer_ids: Sequence[str], now_ms: int) -> None:
+        nonlocal handfuls
+        handfuls += 1
+        await judge(customer_ids, now_ms)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(one, "judge", slowly)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: handfuls / 100)  # each takes 10 ms
+    monkeypatch.setattr(pace.asyncio, "sleep", sleep)
+    await Sweeper(store, one, Clockwork(range(4)), per_s=100_000).look()
+    rest_s = 0.01 * (1 / pace.SHARE_LEAST - 1)
+    assert slept == [pytest.approx(rest_s)] * len(slept)
+    assert len(slept) >= CUSTOMERS / pace.AT_ONCE
 
 
 async def test_a_catalogue_that_this_version_cannot_read_stops_the_worker_with_a_sentence() -> None:
