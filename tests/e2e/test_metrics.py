@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from models import changes
 from models.step import Change
-from streams import exporter, keys
+from streams import catalogues, exporter, keys
 from streams.config import PREFIX as VARIABLE
 from streams.local import load
 from streams.local.process import LocalProcess
@@ -130,8 +130,7 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         wait_for(lambda: summed(scraped(worker, "worker").get("records_total", {}), 0) == came)
         rollout.cli(stack, "trainer", "--once")
         wait_for(lambda: not everything(scraped(worker, "worker")) - {"data_gap_records_total"})
-        wait_for(lambda: quiet(scraped(worker, "worker")))
-        said = scraped(worker, "worker")
+        said, changed = wait_for(lambda: at_rest(stack, worker), 120)
 
         letters = topic(brokers, DEAD_LETTER, 1)
         assert summed(said["dead_letters_total"], 1) == Counter(one["reason"] for one in letters)
@@ -141,7 +140,6 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         assert summed(said["event_to_visible_seconds"], 0) == came - dead
         assert said["events_repeated_total"][()] >= 500 * 0.9
         assert sum(said["events_late_total"].values()) > 0.9 * len(made)
-        changed = topic(brokers, TAG_CHANGES, 2)
         told = Counter((one["data"]["tag"], one["type"].rpartition(".")[2]) for one in changed)
         assert said["tag_changes_total"] == told
         assert said["tag_changes_published_total"][()] == len(changed) == told.total()
@@ -153,21 +151,50 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         customers = len({event["customer_id"] for event in made})
         assert said["cache_misses_total"][()] <= customers
         assert said["swept_customers_total"][()] >= customers
-        assert (said["population_version"][()], said["rebalances_total"][()]) == (1, 1)
+        assert said["population_version"][()] == 1
+        assert said["rebalances_total"][()] >= 1
         assert SHARE_LEAST <= said["background_share_ratio"][()] <= SHARE_MOST
         assert 0 <= said["population_age_seconds"][()] < 300
-        wait_for(lambda: in_redis(stack, "worker") == said["tag_changes_published_total"][()])
+        wait_for(lambda: in_redis(stack, "worker") == published(scraped(worker, "worker")))
         away(stack, worker)
         worker.stop()
         assert in_redis(stack, "worker") is None
         assert MARK not in worker.log.read_text("utf-8")
 
 
+def at_rest(stack: LocalStack, worker: LocalProcess) -> tuple[Samples, list[Any]] | None:
+    """What the worker says and every tag change in the topic, both of one moment; None = something moved.
+
+    Time goes on and tags change with it, so the topic is read between two looks that say the same.
+    """
+    before = scraped(worker, "worker")
+    if not (swept(stack) and quiet(before)):
+        return None
+    changed = topic(stack.config.brokers, TAG_CHANGES, 2)
+    after = scraped(worker, "worker")
+    return (after, changed) if quiet(after) and published(before) == published(after) else None
+
+
+def swept(stack: LocalStack) -> bool:
+    """Everyone is judged under the population in force, which the worker does beside its events."""
+    client = exporter.connect(stack.config.redis_url)
+    try:
+        found = catalogues.progress(client, stack.config.buckets, catalogues.read(client).revision)
+        return found.done == found.buckets
+    finally:
+        client.close()
+
+
 def quiet(said: Samples) -> bool:
-    """Nothing is under way."""
+    """No event, timer or change is under way."""
     still = ("lag_records", "lag_seconds", "outbox_entries", "timers_due", "outbox_oldest_seconds")
-    told = sum(said["tag_changes_total"].values()) == said["tag_changes_published_total"][()]
+    told = sum(said["tag_changes_total"].values()) == published(said)
     return told and not any(sum(said[name].values()) for name in still)
+
+
+def published(said: Samples) -> float:
+    """Tag changes that a worker has sent."""
+    return said["tag_changes_published_total"][()]
 
 
 def in_redis(stack: LocalStack, role: str) -> float | None:
@@ -190,7 +217,7 @@ def away(stack: LocalStack, worker: LocalProcess) -> None:
     assert scraped(worker, "worker")["store_up"] == {(): 0.0}
     stack.store.start()
     wait_for(lambda: get(worker, "/readyz")[0] == 200, 30)
-    wait_for(lambda: scraped(worker, "worker")["rewinds_total"][()] == 1, 30)
+    wait_for(lambda: scraped(worker, "worker")["rewinds_total"][()] >= 1, 30)
     assert scraped(worker, "worker")["store_up"] == {(): 1.0}
 
 
