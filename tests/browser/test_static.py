@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import streams.console
+from streams.cli.nouns import NOUNS
 
 ROOT = Path(__file__).parents[2]
 STATIC = Path(streams.console.__file__).parent / "static"
@@ -124,6 +126,55 @@ def test_chinese_has_a_name_for_all_that_the_product_can_say() -> None:
     assert {word for pair in WORDS_OF_FEATURES for word in pair} | {"average"} == set(chinese["cluster-word"])
     assert set(REASONS) <= set(chinese["reason"])
     assert set(REASONS) <= set(english["reason"])
+
+
+BECAUSE = """
+globalThis.document = { documentElement: { lang: "zh" } };
+globalThis.localStorage = { getItem: () => null };
+const { because } = await import("file://%s/js/views/changes/because.js");
+console.log(JSON.stringify(JSON.parse(process.argv[1]).map((item) => because([item]))));
+"""
+
+
+def in_chinese(items: list[list[Any]]) -> list[str]:
+    """Each item of evidence as the page tells it."""
+    told: list[str] = json.loads(node(BECAUSE % STATIC, json.dumps(items)))
+    return told
+
+
+@need_node
+def test_every_field_has_a_chinese_name() -> None:
+    facts = [_with_key(name) for name in NOUNS]
+    for fact, says in zip(facts, in_chinese([[fact, "x"] for fact in facts]), strict=True):
+        assert re.search(r"[\u4e00-\u9fff]", says), (fact, says)
+        assert not re.search(r"[a-z]{2}|[{}*]", says), (fact, says)
+
+
+def _with_key(name: str) -> str:
+    """A field as evidence has it, of a map with a key."""
+    if "*" in name:
+        return name.replace(".*", '["30d"]')
+    return name + '["7"]' if "{}" in NOUNS[name] else name
+
+
+@need_node
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (['rfm.windows["365d"].orders', 5, ">=", 4], "365 天内订单数 5 ≥ 4"),
+        (['habits.weekdays["sat"] / rfm.frequency', 0.5, ">", 0.4], "周六订单数 / 订单数 0.5 > 0.4"),
+        (["since(last_active_at)", "2026-11-01T09:00:00.000Z", "<", "30d"], "最近活动距今不到 30 天"),
+        (["count(search, 2h)", 3, ">=", 2], "2 小时内搜索 3 ≥ 2"),
+        (['engagement.latest["search"]', None, "unknown"], "最近搜索未知"),
+        (["rfm.net_minor", 5_000, "<", 50_000], "净消费 $50 < $500"),
+        (["rfm.frequency", 3, ">=", 2.6], "订单数 3 ≥ 2.6"),
+        (["population.frequency_p60", 4], "全体订单数 60 分位 4"),
+        (['attributes["a$&b"]', "v"], "属性“a$&b” v"),
+        (["new.field_of_later", 1], "field of later 1"),
+    ],
+)
+def test_evidence_in_chinese(item: list[Any], expected: str) -> None:
+    assert in_chinese([item]) == [expected]
 
 
 def test_no_text_of_data_can_become_markup_or_code() -> None:

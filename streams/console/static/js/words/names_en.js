@@ -30,11 +30,11 @@ export const names = {
     last_active_at: "last active", "rfm.last_order_at": "last order", "rfm.first_order_at": "first order", "rfm.frequency": "orders", "rfm.net_minor": "net spending",
     "rfm.monetary_minor": "spending", "rfm.r": "recency score", "rfm.f": "frequency score", "rfm.m": "money score", "lifecycle.threshold_days": "days of silence allowed",
     "lifecycle.stage": "stage", "churn.p_alive": "probability alive", "health.band": "health", "cluster.id": "cluster", "cluster.model_version": "model", "cluster.cause": "moved by",
-    'rfm.windows["365d"].orders': "orders in 365 days", 'rfm.windows["90d"].monetary_minor': "spending in 90 days", 'rfm.windows["90d"].monetary_minor / 3': "spending a month",
+    "rfm.windows.*.orders": "orders in {}", "rfm.windows.*.monetary_minor": "spending in {}", 'rfm.windows["90d"].monetary_minor / 3': "spending a month",
     "promotion.promo_ratio": "share with a discount", "promotion.orders_known": "orders with known discount", "promotion.discount_ratio": "discount ratio",
     "promotion.price_percentile": "price level", "promotion.mean_order_minor": "mean order", "habits.night_ratio": "share at night", "habits.weekend_ratio": "share at weekends",
     "journey.cart.state": "cart", "journey.abandoned": "abandoned", "satisfaction.nps_last": "latest NPS", "satisfaction.csat_last": "latest CSAT", "service.open_tickets": "open tickets",
-    'engagement.latest["product_view"]': "product view", "service.last_contact_at": "last contact",
+    "engagement.latest": "{}", "engagement.actions": "{}", "journey.steps": "{}", "service.last_contact_at": "last contact",
   },
   reason: {
     null_value: "No value", too_large: "Larger than 256 KiB", not_json: "Not UTF-8 JSON", too_deep: "Nested too deep", not_object: "Not an object", missing_field: "Required field missing",

@@ -1,4 +1,6 @@
 // The same in Chinese.
+import { facts } from "./facts_zh.js";
+
 export const names = {
   topic: { orders: "订单", clicks: "点击", service: "服务", control: "控制" },
   role: { worker: "工作进程", trainer: "训练进程", console: "控制台", alerts: "预警", feedback: "反馈", lag: "延迟监控", export: "导出" },
@@ -23,6 +25,7 @@ export const names = {
   component: { recency: "最近购买", frequency: "频次", engagement: "访问", satisfaction: "满意度", service: "服务" },
   step: { reach: "已触达", browse: "浏览中", cart: "加购中", checkout: "结账中", order: "已下单", after_sale: "售后" },
   weekday: { mon: "一", tue: "二", wed: "三", thu: "四", fri: "五", sat: "六", sun: "日" },
+  season: { spring: "春季", summer: "夏季", autumn: "秋季", winter: "冬季" },
   action: {
     add_to_cart: "加入购物车", campaign_click: "点击活动", campaign_received: "收到活动", checkout_start: "开始结账", coupon_redeemed: "使用优惠券", favourite: "收藏", list_view: "查看列表",
     login: "登录", page_view: "查看页面", product_view: "查看商品", remove_from_cart: "移出购物车", search: "搜索", signup: "注册", other: "其他点击",
@@ -33,15 +36,7 @@ export const names = {
     store_down: "存储没有响应", no_deployment: "尚未运行过", no_worker: "没有工作进程在运行", stale: "事件等待超过上限", held_back: "消费被暂缓", lagging: "事件等待超过上限的一半",
     outbox_waits: "标签变化待发", timers_late: "定时器延迟", dead_letters: "有记录被拒绝", not_durable: "存储未写入磁盘", no_lag: "没有工作进程报告进度",
   },
-  fact: {
-    last_active_at: "最近活动", "rfm.last_order_at": "最近订单", "rfm.first_order_at": "首次订单", "rfm.frequency": "订单数", "rfm.net_minor": "净消费", "rfm.monetary_minor": "消费",
-    "rfm.r": "最近得分", "rfm.f": "频次得分", "rfm.m": "金额得分", "lifecycle.threshold_days": "允许沉默天数", "lifecycle.stage": "阶段", "churn.p_alive": "存活概率", "health.band": "健康度",
-    "cluster.id": "聚类", "cluster.model_version": "模型", "cluster.cause": "变动来源", 'rfm.windows["365d"].orders': "365 天订单数", 'rfm.windows["90d"].monetary_minor': "90 天消费",
-    'rfm.windows["90d"].monetary_minor / 3': "月均消费", "promotion.promo_ratio": "折扣订单占比", "promotion.orders_known": "折扣已知的订单", "promotion.discount_ratio": "折扣率",
-    "promotion.price_percentile": "价格水平", "promotion.mean_order_minor": "平均订单", "habits.night_ratio": "夜间占比", "habits.weekend_ratio": "周末占比", "journey.cart.state": "购物车",
-    "journey.abandoned": "放弃", "satisfaction.nps_last": "最近 NPS", "satisfaction.csat_last": "最近 CSAT", "service.open_tickets": "未结工单", 'engagement.latest["product_view"]': "查看商品",
-    "service.last_contact_at": "最近联系",
-  },
+  fact: facts,
   reason: {
     null_value: "没有值", too_large: "超过 256 KiB", not_json: "不是 UTF-8 JSON", too_deep: "嵌套过深", not_object: "不是对象", missing_field: "缺少必填字段", wrong_type: "JSON 类型错误", empty: "文本为空",
     too_long: "文本过长", bad_characters: "含不可打印字符", type_mismatch: "类型不属于该主题", bad_timestamp: "时间不是带时区的 ISO-8601", in_future: "时间过于超前", out_of_range: "值超出范围", too_many: "名称过多",

@@ -7,6 +7,12 @@ const SHOWN = 3;
 const INSTANT = /^\d{4}-\d\d-\d\dT/;
 // Facts whose values are names, and of which group.
 const GROUPS = { "health.band": "band", "journey.cart.state": "cart", "churn.risk": "risk", "lifecycle.stage": "stage", "rfm.segment": "segment", "cluster.name": "cluster", "cluster.cause": "cluster-cause" };
+const FIELD = /\w+(?:\.\w+|\["[^"\]]+"\])+|\b\w+_at\b/g;
+// Maps whose keys are names, and of which group.
+const KEYS = {
+  "engagement.latest": "action", "engagement.actions": "action", "journey.steps": "step", "habits.weekdays": "weekday", "habits.seasons": "season",
+  "preferences.channels": "channel", "preferences.slices": "channel", "health.components": "component",
+};
 
 /** `items` are [fact, value, operator, limit], the last two may be missing. */
 export function because(items) {
@@ -23,19 +29,25 @@ function one([name, value, operator, limit]) {
   return t("because.is", word(fact), `${shown} ${SIGNS[operator] ?? operator} ${amount(fact, limit)}`);
 }
 
-/** What a fact is called. */
+/** What a fact is called; an expression has its fields by name. */
 function word(fact) {
   if (hasName("fact", fact)) return named("fact", fact);
-  const [, of, key] = /^(journey\.steps|engagement\.latest|engagement\.actions)\["(\w+)"\]$/.exec(fact) ?? [];
-  if (key) return named(of === "journey.steps" ? "step" : "action", key);
   const [, what, within] = /^count\((\w+), (\w+)\)$/.exec(fact) ?? [];
   if (what) return t("because.count", named("action", what), span(within));
-  return fact.replaceAll('"', "").replace(/^\w+\./, "").replaceAll(/[_.]/g, " ");
+  return fact.replaceAll(FIELD, field);
+}
+
+/** What a field is called, with the key of a map in its place. */
+function field(path) {
+  const [, above, key, below] = /^([\w.]+)\["(.+)"\](.*)$/.exec(path) ?? /^(population\.\w+_p)(\d+)()$/.exec(path) ?? [null, path, "", ""];
+  const name = below ? `${above}.*${below}` : above;
+  if (!hasName("fact", name)) return path.replaceAll('"', "").replace(/^\w+\./, "").replaceAll(/[_.]/g, " ");
+  return named("fact", name).replace("{}", () => (KEYS[above] ? named(KEYS[above], key) : span(key)));
 }
 
 function amount(fact, value) {
   if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return fact.includes("_minor") ? money(value, { brief: true }) : number(value, 3);
+  if (typeof value === "number") return /_minor|^population\.monetary/.test(fact) ? money(value, { brief: true }) : number(value, 3);
   if (typeof value === "boolean") return t(value ? "yes" : "no");
   if (GROUPS[fact]) return named(GROUPS[fact], value);
   if (INSTANT.test(value) && ms(value) !== undefined) return /T00:00:00/.test(value) ? day(ms(value)) : instant(ms(value));
