@@ -1,7 +1,7 @@
 """A short sentence in Chinese for each tag that is held: what, since when, and what follows when.
 
-Labels are those of the catalogue. What decided is said in English only (`cli.why`): its words follow the
-fields of the profile, of which there is one language.
+Labels are those of the catalogue. What decided is not in it: the page tells evidence in its own words
+(`static/js/views/changes/because.js`).
 """
 
 from models.catalogue.catalogue import Catalogue
