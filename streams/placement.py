@@ -15,7 +15,7 @@ from kafka.partitioner.default import murmur2
 
 from streams.config import Config
 from streams.recorded import consumer
-from streams.topics import INPUT_TOPICS
+from streams.topics import INPUT_TOPICS, partitions_of
 
 MOST = 100  # newest records of a partition
 ENOUGH = 20  # customers of a topic: fewer say nothing
@@ -91,7 +91,7 @@ def sample(config: Config) -> list[Placed]:
 
 
 def _newest(client: Any) -> list[Placed]:
-    counts = {topic: len(client.partitions_for_topic(topic) or ()) for topic in INPUT_TOPICS}
+    counts = {topic: len(partitions_of(client, topic)) for topic in INPUT_TOPICS}
     tps = [TopicPartition(topic, p) for topic, count in counts.items() for p in range(count)]
     if not tps:
         return []

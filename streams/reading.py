@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from streams.books import Book, Moved
 from streams.config import Config
 from streams.store.contract import Unavailable
+from streams.topics import partitions_of
 
 log = logging.getLogger(__name__)
 MOST_RECORDS = 200  # of one round
@@ -71,7 +72,7 @@ class Reader:
             if group:
                 self._consumer.subscribe([topic])
             else:
-                parts = self._consumer.partitions_for_topic(topic)
+                parts = partitions_of(self._consumer, topic)
                 if not parts:
                     raise Unavailable(f"topic {topic} does not exist; run 'profilestream topics create'")
                 self._consumer.assign([TopicPartition(topic, p) for p in sorted(parts)])
@@ -82,6 +83,12 @@ class Reader:
     def assigned(self) -> int:
         """How many partitions are ours."""
         return len(self._at)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all is read that there was when the broker last said so; ends come from fetches."""
+        ends = {tp: self._consumer.highwater(tp) for tp in self._at}
+        return bool(ends) and all(end is not None and self._at[tp] >= end for tp, end in ends.items())
 
     def run(self) -> None:
         """Until stopped."""

@@ -22,7 +22,7 @@ from streams.decoding import Decoding
 from streams.local.load import routed
 from streams.oracle import event_time_ms
 from streams.store.contract import Unavailable
-from streams.topics import DEAD_LETTER, INPUT_TOPICS
+from streams.topics import DEAD_LETTER, INPUT_TOPICS, partitions_of
 
 _TIMEOUT_MS = 10_000
 _PATIENCE = 100  # polls without a record, 0.1 s each, before a silent broker is given up
@@ -77,10 +77,10 @@ def from_topics(config: Config) -> Facts:
     """
     facts, decoding = Facts(), Decoding(config)
     # Whether an event lay in the future depends on when it came in, which only the worker knows.
-    letters = (orjson.loads(record.value) for record in _records(config.brokers, (DEAD_LETTER,), facts.notes))
+    letters = (orjson.loads(record.value) for record in records(config.brokers, (DEAD_LETTER,), facts.notes))
     future = {(x["topic"], x["partition"], x["offset"]) for x in letters if x["reason"] == "in_future"}
     suffix = f"@{config.input_epoch}" if config.input_epoch else ""
-    for record in _records(config.brokers, INPUT_TOPICS, facts.notes):
+    for record in records(config.brokers, INPUT_TOPICS, facts.notes):
         topic, partition, offset = record.topic, record.partition, record.offset
         value = None if (topic, partition, offset) in future else record.value
         at = (f"{topic}/{partition}{suffix}", offset)
@@ -134,14 +134,18 @@ def consumer(brokers: str) -> Iterator[Any]:
             client.close()
 
 
-def _records(brokers: str, topics: Iterable[str], notes: list[str]) -> Iterator[Any]:
-    """Every record from the oldest to the present end; ends come from fetches (see `lag.broker`)."""
+def records(brokers: str, topics: Iterable[str], notes: list[str] | None = None) -> Iterator[Any]:
+    """Every record from the oldest to the present end; ends come from fetches (see `lag.broker`).
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
     with consumer(brokers) as client:
-        yield from _to_the_end(client, topics, notes)
+        yield from _to_the_end(client, topics, [] if notes is None else notes)
 
 
 def _to_the_end(consumer: Any, topics: Iterable[str], notes: list[str]) -> Iterator[Any]:
-    tps = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
+    tps = [TopicPartition(t, p) for t in topics for p in partitions_of(consumer, t)]
     known = {tp.topic for tp in tps}
     notes += [f"topic {topic} does not exist" for topic in topics if topic not in known]
     begins = consumer.beginning_offsets(tps) if tps else {}

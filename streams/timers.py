@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 FOUND = 512  # due customers looked up at a time
 HEARTBEAT_TTL_MS = 5_000
+ROUND_MOST_S = 1.0  # then the clock and the heartbeat are due again; beside slow batches waking takes long
 LEAVE_S = 2.0  # patience with the last round
 
 
@@ -91,8 +92,8 @@ class Timers:
             log.warning("left without a goodbye: %s", error)
 
     async def tick(self) -> int:
-        """One round: report, find out the time, fire what is due. Gives the number of customers woken."""
-        wall_ms = int(time.time() * 1000)
+        """One round: report, find out the time, fire what is due. Gives how many were found to be due."""
+        wall_ms, began_s = int(time.time() * 1000), time.monotonic()
         await self._store.report_clock(self._intake.report(wall_ms))
         workers = await self._store.heartbeat(self._name, wall_ms, HEARTBEAT_TTL_MS)
         share, mine = len(workers), workers.index(self._name)
@@ -109,4 +110,6 @@ class Timers:
                 break
             woken = self._processor.wake(due[start : start + AT_ONCE], self.now_ms)
             await paced(woken, self._processor.pace)
+            if time.monotonic() - began_s > ROUND_MOST_S:
+                break
         return len(due)

@@ -4,7 +4,9 @@ All input topics have the same number of partitions and are keyed by customer id
 process owns one partition number of all of them and with it all events of a customer.
 """
 
+import time
 from dataclasses import dataclass
+from typing import Any
 
 DAY_MS = 86_400_000
 INPUT_KINDS = {"orders": "order", "clicks": "click", "service": "service", "control": "control"}
@@ -14,6 +16,7 @@ DEAD_LETTER = "dead-letter"
 POPULATION = "population"
 ALERTS_DEAD = "alerts-dead"
 FEEDBACK = "feedback"
+_ASKED_MOST = 5  # times, for a topic, before it is believed not to exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,20 @@ TOPICS = (
     TopicSpec(FEEDBACK, partitioned=True, retention_ms=90 * DAY_MS, needed=False),
     TopicSpec(ALERTS_DEAD, partitioned=False, retention_ms=90 * DAY_MS, needed=False),
 )
+
+
+def partitions_of(consumer: Any, topic: str) -> set[int]:
+    """Of a topic, none where it does not exist.
+
+    Asked more than once: a client of kafka-python, busy in a thread of its own, may answer by an update that
+    it began before it was asked, which was about no topic.
+
+    Args:
+        consumer: a `KafkaConsumer`.
+        topic: its name.
+    """
+    for _ in range(_ASKED_MOST):
+        if found := consumer.partitions_for_topic(topic):
+            return set(found)
+        time.sleep(0.1)
+    return set()

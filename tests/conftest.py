@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from parts import (
     CHROMIUM,
     INSTALL,
@@ -37,9 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # A shell starts background jobs with SIGINT ignored, and programs under test inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # How long an example takes says how busy the machine is. (With CI=true Hypothesis knows that itself.)
+    # How long examples take says how busy the machine is. (With CI=true Hypothesis knows that itself.)
     if not os.environ.get("CI"):
-        settings.register_profile("unhurried", deadline=None)
+        slow = [HealthCheck.too_slow]
+        settings.register_profile("unhurried", deadline=None, suppress_health_check=slow)
         settings.load_profile("unhurried")
 
 

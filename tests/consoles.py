@@ -1,12 +1,14 @@
 """A console against a store that is filled by the real fold, asked over HTTP as a browser would."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiokafka import TopicPartition
 from builders import DAY
@@ -16,6 +18,7 @@ from models.events import parse
 from models.population.codec import encode
 from models.step import Arrival
 from streams.config import Config
+from streams.console import app, customer, known, live, prometheus
 from streams.console.app import Parts
 from streams.intake import Ready
 from streams.local.ports import free_port
@@ -83,12 +86,35 @@ async def record(parts: Parts, records: list[Any], topic: str = TAG_CHANGES, fir
         await parts.recorder._take(Notes(), {tp: records})
 
 
+# How long the console waits for the store, its first look and its first survey, and searches: it answers 503,
+# or less, after a second or so, which a busy machine shall not bring about.
+WAITS = (
+    (known, "TIMEOUT_S"),
+    (live, "FIRST_S"),
+    (app, "FIRST_SURVEY_S"),
+    (customer, "SEARCH_S"),
+    (prometheus, "TIMEOUT_S"),
+)
+
+
 @asynccontextmanager
-async def served(config: Config, **headers: str) -> AsyncIterator[tuple[Parts, TestClient[Any, Any]]]:
-    """A console on a free port of loopback, and a browser."""
-    parts = Parts(config)
-    async with TestClient(TestServer(parts.application()), headers=headers) as client:
-        yield parts, client
+async def served(
+    config: Config, *, patience_s: float | None = 60.0, **headers: str
+) -> AsyncIterator[tuple[Parts, TestClient[Any, Any]]]:
+    """A console on a free port of loopback, and a browser; without patience it waits as in production."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in WAITS if patience_s is not None else ():
+            patch.setattr(module, name, patience_s)
+        parts = Parts(config)
+        async with TestClient(TestServer(parts.application()), headers=headers) as client:
+            yield parts, client
+
+
+async def until(met: Callable[[], bool]) -> None:
+    """Wait for what has no event."""
+    async with asyncio.timeout(60):
+        while not met():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def get(client: TestClient[Any, Any], path: str, status: int = 200, **headers: str) -> Any:

@@ -98,7 +98,7 @@ def prometheus_available() -> bool:
 def answers(url: str) -> bool:
     """Whether a GET succeeds."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -121,7 +121,7 @@ class Prometheus(LocalServer):
         argv = ["prometheus", f"--config.file={directory / 'prometheus.yml'}", "--log.level=warn"]
         argv += [f"--storage.tsdb.path={directory / 'data'}", f"--web.listen-address={self.url[7:]}"]
         process = LocalProcess("Prometheus", argv, log=directory / "prometheus.log", env={})
-        super().__init__(process, self._is_ready, 20.0)
+        super().__init__(process, self._is_ready, 90.0)
 
     def start(self) -> None:
         """Write the configuration, start, and return once it answers."""
@@ -158,7 +158,7 @@ class Prometheus(LocalServer):
         """
         asked = urllib.parse.urlencode({"query": expr})
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/query?{asked}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}/api/v1/query?{asked}", timeout=60) as answer:
                 found = json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise ValueError(f"{expr}: {json.load(error)['error']}") from None
@@ -172,7 +172,7 @@ class Prometheus(LocalServer):
 
     def alerts(self) -> list[dict[str, Any]]:
         """Active alerts with their annotations."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=60) as answer:
             return list(json.load(answer)["data"]["alerts"])
 
 
@@ -215,7 +215,7 @@ class WatchedStack(LocalStack):
             return None
         at = f"127.0.0.1:{free_port()}"
         process = self.start_watched("console", "console", "--address", at)
-        process.wait_until(lambda: answers(f"http://{at}/api/meta"), 30)
+        process.wait_until(lambda: answers(f"http://{at}/api/meta"), 90)
         return process
 
     def stop(self) -> None:

@@ -30,8 +30,8 @@ INSTALL = {
     "Prometheus": "apt-get install prometheus",
 }
 
-_KAFKA_START_TIMEOUT_S = 90.0
-_KAFKA_FORMAT_TIMEOUT_S = 60.0
+_KAFKA_START_TIMEOUT_S = 180.0
+_KAFKA_FORMAT_TIMEOUT_S = 180.0
 # C1 alone and the serial collector: it starts faster and leaves the second core to the test.
 _JAVA_OPTIONS = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _LOG4J = """

@@ -20,12 +20,14 @@ class Proxy:
         delay_s: how long each reply is held back.
         cut_after: replies end, and the connection with them, after so many bytes; None = never.
         says: what is answered to each command, instead of asking the server; None = it is asked.
+        accepted: connections that clients have made so far.
     """
 
     def __init__(self, port: int) -> None:
         self.delay_s = 0.0
         self.cut_after: int | None = None
         self.says: bytes | None = None
+        self.accepted = 0
         self._target = port
         self._closing = threading.Event()
         self._clients: list[socket.socket] = []
@@ -52,6 +54,7 @@ class Proxy:
             while not self._closing.is_set():
                 with contextlib.suppress(TimeoutError):
                     client, _ = self._server.accept()
+                    self.accepted += 1
                     self._clients.append(client)
                     self._start(self._serve, client)
 

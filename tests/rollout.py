@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from kafka import KafkaConsumer, TopicPartition
 
 from models import codec
 from models.catalogue.catalogue import set_of
@@ -25,6 +24,7 @@ from streams.config import PREFIX, Config
 from streams.local import load
 from streams.local.stack import LocalStack
 from streams.local.synthetic import synthetic
+from streams.recorded import records
 from streams.topics import TAG_CHANGES
 
 Event = dict[str, Any]
@@ -173,27 +173,21 @@ def _kill(stack: LocalStack) -> None:
 def announced(brokers: str, revision: int) -> dict[str, set[tuple[Any, ...]]]:
     """Changes in the topic that a catalogue caused, by customer."""
     out: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
-    consumer = KafkaConsumer(bootstrap_servers=brokers.split(","), consumer_timeout_ms=3000)
-    try:
-        tps = [TopicPartition(TAG_CHANGES, p) for p in consumer.partitions_for_topic(TAG_CHANGES)]
-        consumer.assign(tps)
-        consumer.seek_to_beginning(*tps)
-        for record in consumer:
-            data = orjson.loads(record.value)["data"]
-            if data["cause"].get("catalogue") == revision:
-                out[data["customer_id"]].add((data["tag"], data["old"], data["new"]))
-    finally:
-        consumer.close()
+    for record in records(brokers, (TAG_CHANGES,)):
+        data = orjson.loads(record.value)["data"]
+        if data["cause"].get("catalogue") == revision:
+            out[data["customer_id"]].add((data["tag"], data["old"], data["new"]))
     return out
 
 
 def stale_members(client: Any, config: Config) -> tuple[list[str], list[str]]:
     """Tags held against the catalogue in force, and sets that are not those who hold."""
     rules = catalogues.rules_in_force(client, config)
-    catalogue = rules.catalogue
+    catalogue, kept = rules.catalogue, list(rules.catalogue.sets())
     stale: list[str] = []
     holders: dict[str, set[str]] = defaultdict(set)
-    for cid, blob in exporter.states(client, exporter.customer_ids(client), config.buckets):
+    states, members = at_one_moment(client, config, kept)
+    for cid, blob in states.items():
         state = codec.decode(blob)
         if state.revision != catalogue.revision:
             stale.append(f"{cid}: judged under {state.revision}")
@@ -206,10 +200,33 @@ def stale_members(client: Any, config: Config) -> tuple[list[str], list[str]]:
         stale += [f"{cid}: {tag_id} is no tag" for tag_id in state.tags if tag_id not in catalogue.by_id]
         for tag_id in catalogue.members & state.tags.keys():
             holders[set_of(tag_id, state.tags[tag_id].value)].add(cid)
-    kept = catalogue.sets()
-    wrong = [
-        name for name in kept if set(catalogues.members(client, config.buckets, name)) != holders[name]
-    ]  # fmt: skip
+    wrong = [name for name in kept if members[name] != holders[name]]
     known = {keys.members(b, name).encode() for name in kept for b in range(config.buckets)}
     wrong += [key.decode() for key in client.scan_iter("ps:members:*", count=2000) if key not in known]
     return stale, wrong
+
+
+def at_one_moment(
+    client: Any, config: Config, sets: Sequence[str]
+) -> tuple[dict[str, bytes], dict[str, set[str]]]:
+    """States by customer, and who is in each set; of each bucket as both are between two writes.
+
+    Time goes on and moves customers, each together with its sets.
+    """
+    by_bucket: dict[int, list[str]] = defaultdict(list)
+    for cid in exporter.customer_ids(client):
+        by_bucket[keys.bucket(cid, config.buckets)].append(cid)
+    states: dict[str, bytes] = {}
+    members: dict[str, set[str]] = defaultdict(set)
+    for b in range(config.buckets):
+        ids = by_bucket[b]
+        pipe = client.pipeline(transaction=True)
+        for cid in ids:
+            pipe.hget(keys.profile(b, cid), keys.STATE)
+        for name in sets:
+            pipe.smembers(keys.members(b, name))
+        found = pipe.execute()
+        states |= {cid: blob for cid, blob in zip(ids, found, strict=False) if blob is not None}
+        for name, some in zip(sets, found[len(ids) :], strict=True):
+            members[name] |= {cid.decode() for cid in some}
+    return states, members

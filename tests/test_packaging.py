@@ -38,7 +38,7 @@ def run(*argv: str | Path, cwd: Path, **variables: str) -> "subprocess.Completed
         text=True,
         cwd=cwd,
         env=env | variables,
-        timeout=100,
+        timeout=300,
     )
 
 
@@ -53,6 +53,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_wheel_has_our_two_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -74,6 +75,7 @@ def test_the_wheel_has_our_two_packages_and_nothing_else(wheel: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_wheel_has_the_console_script_and_the_dependencies_of_the_project(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (entry_points,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
@@ -108,6 +110,7 @@ def test_a_foreign_models_is_named_in_the_error(tmp_path: Path, intruder: str) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_wheel_runs_where_it_is_installed_and_not_from_a_checkout(wheel: Path, tmp_path: Path) -> None:
     # A fresh environment has no dependencies, and none are downloaded: they are lent by this one. Its own
     # packages come first on the path, so `streams` and `models` are those of the wheel.

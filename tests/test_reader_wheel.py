@@ -26,7 +26,8 @@ LENT = ("redis", "hiredis", "orjson")  # its dependencies, so that nothing is do
 SCRIPT = """
 import importlib.util, sys, profilestream_reader as reader
 assert [name for name in ("streams", "models", "kafka", "faust") if importlib.util.find_spec(name)] == []
-with reader.ProfileReader(sys.argv[1]) as profiles:
+patient = reader.Settings(timeout_s=60, max_age_s=3600)  # of a machine that is busy
+with reader.ProfileReader(sys.argv[1], patient) as profiles:
     print(profiles.get("c-1").value.doc["tags"]["vip"]["value"], profiles.get("nobody").known)
     try:
         profiles.watch("127.0.0.1:1")
@@ -72,6 +73,7 @@ def test_what_its_pages_import_is_there() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_wheel_has_the_reader_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -84,6 +86,7 @@ def test_the_wheel_has_the_reader_and_nothing_else(wheel: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.store
+@pytest.mark.timeout(900)
 def test_it_installs_alone_and_reads_a_profile(wheel: Path, tmp_path: Path) -> None:
     home = tmp_path / "environment"
     venv.create(home, with_pip=False, symlinks=True)

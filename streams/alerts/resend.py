@@ -23,10 +23,11 @@ from streams.alerts.sinks import build
 from streams.books import Book
 from streams.config import Config
 from streams.reading import MOST_RECORDS, Letters, Reader
+from streams.store.contract import Unavailable
 from streams.topics import ALERTS_DEAD
 
-_QUIET = 3  # polls that bring nothing, until the end of the topic is believed
 _POLL_MS = 1_000
+_PATIENCE = 30  # polls that bring nothing, until a silent broker is given up
 
 
 class Resending:
@@ -59,7 +60,7 @@ class Resending:
         What is under way when it is stopped is delivered by the next pass.
 
         Raises:
-            Unavailable: the broker cannot be reached.
+            Unavailable: the broker cannot be reached, or falls silent.
         """
         reader = Reader(
             self._config, ALERTS_DEAD, "", self._book, self._handle, self._stop,
@@ -67,8 +68,10 @@ class Resending:
         )  # fmt: skip
         try:
             quiet = 0
-            while quiet < _QUIET and not self._is_over and not self._stop.is_set():
+            while not (self._is_over or reader.is_at_end or self._stop.is_set()):
                 quiet = 0 if reader.round(_POLL_MS) else quiet + 1
+                if quiet > _PATIENCE:
+                    raise Unavailable(f"topic {ALERTS_DEAD} cannot be read to its end")
         except Stopped:
             pass
         finally:

@@ -24,12 +24,12 @@ from streams.local.demo_summary import directions, summary
 from streams.local.demo_view import View, clock
 from streams.local.demo_watch import Watch
 from streams.local.ports import free_port, is_free
-from streams.local.process import LocalProcess, LocalProcessError
+from streams.local.process import LocalProcess, LocalProcessError, unbroken
 from streams.local.stack import LocalStack
 
 _FRAME_S = 0.125
 _LINE_S = 3.0  # between two lines where there is no terminal
-_READY_S = 60.0
+_READY_S = 180.0
 _PARTITIONS = 4
 _CROWD = 100  # customers, below which the trainer makes nothing of them
 _TRAIN_S = 10.0  # from one look at everybody to the next
@@ -110,7 +110,8 @@ def _run(
     for noisy in ("aiokafka", "kafka", "asyncio"):  # a stopping broker is no news here
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     with console.status("Starting a broker and a store ...") if live else nullcontext() as status:
-        folder = parts.enter_context(tempfile.TemporaryDirectory(prefix="profilestream-demo-"))
+        with unbroken():
+            folder = parts.enter_context(tempfile.TemporaryDirectory(prefix="profilestream-demo-"))
         stack = LocalStack(Path(folder), settings)
         parts.callback(stack.stop)  # before it starts: Ctrl-C while it does must not leave half of it running
         stack.start()

@@ -81,6 +81,7 @@ class Watch:
         self._stored: dict[str, int] = {}
         self._chosen = ""
         self._due = dict.fromkeys(("population", "card", "follow"), 0.0)
+        self._heard: dict[Partition, set[int]] = {}  # when the broker spoke since everything came to rest
 
     async def start(self) -> None:
         """Read the output topics from their beginning."""
@@ -136,6 +137,19 @@ class Watch:
     async def settled(self) -> bool:
         """Whether everything sent is applied, every timer due is fired and every change is read."""
         self.sample()
+        if not self._at_rest():
+            self._heard.clear()
+            return False
+        for tp in self._consumer.assignment():
+            end = self._consumer.highwater(tp)
+            if not self._is_told(tp) or end is None or await self._consumer.position(tp) < end:
+                return False
+        self._heard.clear()
+        self._population()
+        return True
+
+    def _at_rest(self) -> bool:
+        """Whether the workers have nothing left to do, so that no output topic grows any more."""
         lanes = self._feeder.lanes
         if any(self._stored.get(source, 0) < len(lane.event_ms) for source, lane in lanes.items()):
             return False
@@ -143,14 +157,17 @@ class Watch:
         for b in range(self._config.buckets):
             pipe.zcount(keys.due(b), "-inf", self.instant_ms)
             pipe.xlen(keys.outbox(b))
-        if any(self._ask_all(pipe)):
-            return False
-        for tp in self._consumer.assignment():
-            end = self._consumer.highwater(tp)
-            if end is None or await self._consumer.position(tp) < end:
-                return False
-        self._population()
-        return True
+        return not any(self._ask_all(pipe))
+
+    def _is_told(self, tp: Partition) -> bool:
+        """Whether the end that is known of a partition is the last one.
+
+        What the broker said before everything came to rest, and what it was asked before that, may be too
+        old: so it must have spoken twice since.
+        """
+        heard = self._heard.setdefault(tp, set())
+        heard.add(self._consumer.last_poll_timestamp(tp) or 0)
+        return len(heard) > 2
 
     def _progress(self, now_s: float) -> None:
         clock = self._ask("hgetall", keys.CLOCK)

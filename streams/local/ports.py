@@ -1,7 +1,10 @@
 """Free loopback ports for the local stack."""
 
+import os
 import random
 import socket
+import sys
+from collections import deque
 
 # Below the ephemeral ranges of Linux (32768 up) and of IANA (49152 up), on purpose. Inside them, a client
 # that keeps reconnecting to a killed server is sooner or later handed the server's own port as its source
@@ -9,6 +12,8 @@ import socket
 _LOWEST = 15_000
 _HIGHEST = 32_767
 _ATTEMPTS = 200
+_HELD_MOST = 64
+_held: deque[int] = deque()  # file descriptors of the ports given out last
 
 
 def is_free(port: int) -> bool:
@@ -25,8 +30,9 @@ def is_free(port: int) -> bool:
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nothing listened on a moment ago.
 
-    Nothing is reserved: somebody else may take the port before its user binds it. Drawing at random from
-    17 768 ports, instead of asking the kernel for the next one, makes that rare.
+    Not even its user has it yet: a server binds it seconds later, and there may be others who look for one
+    meanwhile. Drawing at random from 17 768 ports makes it rare that they meet; on Linux the port is held,
+    too, so that nobody else is given it by this function.
 
     Returns:
         A port number, 15000 to 32767.
@@ -42,5 +48,19 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _hold(probe)
             return port
     raise OSError(f"no free loopback port between {_LOWEST} and {_HIGHEST} in {_ATTEMPTS} draws")
+
+
+def _hold(probe: socket.socket) -> None:
+    """Keep a port bound that nobody listens on: servers, which reuse addresses, get it, other draws do not.
+
+    The sockets of the latest ones live as long as this process.
+    """
+    if sys.platform != "linux":
+        return  # elsewhere a server could not bind it either
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _held.append(probe.detach())
+    if len(_held) > _HELD_MOST:
+        os.close(_held.popleft())

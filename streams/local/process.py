@@ -14,9 +14,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -94,7 +96,8 @@ class LocalProcess:
         try:
             # In the spawner's thread: the kernel counts the death of the *thread* that forked as the
             # parent's death, and start() may be called from a pool thread that soon ends.
-            self._child = _spawner(os.getpid()).submit(self._spawn, argv).result()
+            with unbroken():  # or there would be a child that nobody knows
+                self._child = _spawner(os.getpid()).submit(self._spawn, argv).result()
         except OSError as error:
             raise LocalProcessError(f"{self.name} cannot start: {error}.") from error
 
@@ -199,6 +202,22 @@ class LocalProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Ctrl-C waits until the block is over: what is made by halves nobody would clear away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # it is told to the main thread only
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 @functools.cache

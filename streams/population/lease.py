@@ -29,6 +29,7 @@ class Lease:
         self._store = store
         self._holder = token_hex(16)
         self._until_s = 0.0
+        self._may_be_held = False  # also where the answer is still to come
 
     @property
     def is_held(self) -> bool:
@@ -41,9 +42,9 @@ class Lease:
         Raises:
             StoreError: the store did not answer; what was held is held until its time is over.
         """
-        asked_s = time.monotonic()
+        asked_s, self._may_be_held = time.monotonic(), True
         held = await self._store.lease(self._holder, max(1, int(self.ttl_s * 1000)))
-        self._until_s = asked_s + self.ttl_s if held else 0.0
+        self._until_s, self._may_be_held = asked_s + self.ttl_s if held else 0.0, held
         return held
 
     async def let_go(self) -> None:
@@ -52,6 +53,6 @@ class Lease:
         Raises:
             StoreError: the store did not answer; it runs out by itself.
         """
-        if self._until_s:
-            self._until_s = 0.0
+        if self._may_be_held:
+            self._until_s, self._may_be_held = 0.0, False
             await self._store.lease(self._holder, 0)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
@@ -54,6 +54,7 @@ class Spans:
         """
         found: Mapping[tuple[str, int], str] = ready.traces if ready is not None else {}
         known = list(islice(dict.fromkeys(found.values()), LINKS))
+        epoch_ns = _clock()
         figures = {"customers": customers} | (_figures(ready) if ready is not None else {})
         parent = known[0] if len(known) == 1 and len(found) == figures["records"] else ""
         span = self._tracer.start_span(
@@ -62,7 +63,7 @@ class Spans:
             SpanKind.CONSUMER if ready is not None else SpanKind.INTERNAL,
             {_OURS + what: figure for what, figure in figures.items()},
             () if parent else _links(known),
-            _epoch_ns(spent.since_s),
+            epoch_ns(spent.since_s),
         )
         own = _text(span.get_span_context())
 
@@ -75,17 +76,17 @@ class Spans:
                 yield traceparent
             finally:
                 span.set_attribute(f"{_OURS}tag_changes", spent.changes)
-                self._phases(span, spent)
+                self._phases(span, spent, epoch_ns)
 
-    def _phases(self, span: Span, spent: Spent) -> None:
+    def _phases(self, span: Span, spent: Spent, epoch_ns: Callable[[float], int]) -> None:
         """A child for each, from its first beginning to its last end; `busy_s` is the work in between."""
         for name, phase in spent.phases():
             if span.is_recording() and phase.ended_s:
-                begin_ns, busy = _epoch_ns(phase.began_s), {f"{_OURS}busy_s": phase.busy_s}
+                begin_ns, busy = epoch_ns(phase.began_s), {f"{_OURS}busy_s": phase.busy_s}
                 child = self._tracer.start_span(
                     name, set_span_in_context(span, Context()), attributes=busy, start_time=begin_ns
                 )
-                child.end(_epoch_ns(phase.ended_s))
+                child.end(epoch_ns(phase.ended_s))
 
     @contextmanager
     def publishing(self, entries: Sequence[Entry]) -> Iterator[None]:
@@ -132,9 +133,14 @@ def _ended(span: Span) -> Iterator[None]:
         span.end()
 
 
-def _epoch_ns(at_s: float) -> int:
-    """An instant of `perf_counter` as spans have it."""
-    return time.time_ns() - round((perf_counter() - at_s) * 1e9)
+def _clock() -> Callable[[float], int]:
+    """Makes instants of `perf_counter` what spans have; those of one clock keep their order and distance.
+
+    Between its two looks the process may be put aside: with looks of its own each instant would be off by
+    another while, and a phase could begin before its batch.
+    """
+    ahead_ns = time.time_ns() - round(perf_counter() * 1e9)
+    return lambda at_s: ahead_ns + round(at_s * 1e9)
 
 
 def _read(text: str) -> SpanContext:

@@ -42,6 +42,7 @@ from streams.local.store import EmbeddedStore
 ROOT = Path(__file__).parents[2]
 BUCKETS = 64
 POLL_S = 0.02
+STOP_S = 60  # a contender that has to be killed would lose what it has still to send
 SESSION_S, HEARTBEAT_S = 6, 1
 GROUPS = {"product": "profilestream", "naive": "naive", "confluent": "confluent"}
 SCRIPTS = {"naive": "naive_faust.py", "confluent": "confluent_loop.py"}
@@ -183,6 +184,7 @@ def run(
             )
             spent = {name: cpu_s(pid) - before[name] for name, pid in pids.items()}
             rss = peak_mb(worker.pid)
+            worker.stop(STOP_S)
         changes, problems = check(client, here.config.brokers, workload)
         return Result(len(workload.rows), last, last - first, settled - last, spent, rss, changes, problems)
 

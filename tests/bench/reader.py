@@ -45,6 +45,7 @@ from streams.store.redis_store import RedisStore
 
 BUCKETS = Config().buckets
 MANY = 100
+PATIENT = Settings(timeout_s=30, max_age_s=3_600)  # an unknown profile has nothing to measure
 DAY_MS = 86_400_000
 Call = Callable[[], Any]
 
@@ -124,8 +125,8 @@ def contenders(url: str, profiles: int, draw: random.Random) -> dict[str, Call]:
 
     client = redis.Redis.from_url(url, **options())
     plain, cached = (
-        ProfileReader(url, Settings(timeout_s=1)),
-        ProfileReader(url, Settings(timeout_s=1), cache=profiles),
+        ProfileReader(url, PATIENT),
+        ProfileReader(url, PATIENT, cache=profiles),
     )
     hot = max(MANY, profiles // 50)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from browser.deployment import REFUSED, Deployment
-from browser.looking import Look
+from browser.looking import PATIENCE_MS, Look
 
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 
@@ -21,7 +21,10 @@ SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 def browser(chromium: Path) -> Iterator[Browser]:
     """The browser, without a window."""
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
+        expect.set_options(timeout=PATIENCE_MS)
+        found = playwright.chromium.launch(
+            executable_path=str(chromium), args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
         yield found
         found.close()
 
@@ -29,12 +32,11 @@ def browser(chromium: Path) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A crowd with a past: months of 200 households, their clusters, and a few oddities."""
-    with Deployment(tmp_path_factory.mktemp("crowd"), households=200, trainer=True) as found:
+    with Deployment(tmp_path_factory.mktemp("crowd"), households=200) as found:
         found.replay(0.4, seconds=12)
         found.oddities()
+        found.train()
         found.until(lambda: found.get("dead-letters")["total"] == sum(REFUSED.values()))
-        while not found.get("segments")["clusters"]:
-            found.more(150)  # time is that of the events: without them the trainer has nothing new to look at
         found.until(lambda: found.get("segments")["profiles"] == found.profiles())
         yield found
 
@@ -61,6 +63,7 @@ def look(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[
             viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce",
             locale="zh-CN" if language == "zh" else "en-GB", **more,
         )  # fmt: skip
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         found = Look(context.new_page(), url)
         looks.append(found)

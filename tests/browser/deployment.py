@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -14,23 +16,30 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
+from models import codec
 from models.calendar import iso
-from streams import exporter
+from streams import catalogues, exporter, keys
 from streams.cli.replay import wait_settled
+from streams.config import PREFIX
+from streams.console.moves import COARSE
 from streams.local import load
 from streams.local.datasets import complete_journey
 from streams.local.demo_feed import Feeder
 from streams.local.demo_story import Row, Story, of_households
 from streams.local.ports import free_port
+from streams.local.process import LocalProcess
 from streams.local.stack import LocalStack
 
 Result = TypeVar("Result")
 SETTINGS = {"clock": "event", "partitions": 4, "commit_interval_s": 0.3, "relay_durable": False,
-            "trainer_interval_s": 2, "clusters": 3, "log_level": "warning"}  # fmt: skip
-WITHIN_S = 90.0
+            "clusters": 3, "log_level": "warning"}  # fmt: skip
+WITHIN_S = 180.0
 HOSTILE = "<img src=x onerror=document.title='pwned'>/../?q=1#x"
 MARKUP = "<b onclick=alert(1)>Q</b>"
 WITHDRAWN = "withdrawn-1"
+# The console gives up on the store after a second and a half and says so on the page: the tests provoke that
+# by stopping the store, and a busy machine shall not.
+PATIENT = "from streams.console import known; known.TIMEOUT_S = 60.0; from streams.cli import main; main()"
 # What is refused, by reason.
 REFUSED = {"not_json": 3, "bad_timestamp": 2, "negative_amount": 1}
 
@@ -42,7 +51,7 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 class Deployment:
-    """Broker, store, a worker and a console; with a crowd, households and a trainer.
+    """Broker, store, a worker and a console, and households whose story is sent little by little.
 
     Attributes:
         url: of the console.
@@ -50,23 +59,23 @@ class Deployment:
         client: Redis client.
     """
 
-    def __init__(self, directory: Path, *, households: int, trainer: bool) -> None:
+    def __init__(self, directory: Path, *, households: int) -> None:
         self.stack = LocalStack(directory, SETTINGS)
-        self._households, self._trainer = households, trainer
+        self._households = households
         self._rows: list[Row] = []
         self._at = 0
+        self._newest_ms = 0  # event time of what was sent
         self._ends: dict[tuple[str, int], int] = {}
 
     def __enter__(self) -> Self:
         try:
             self.stack.start()
             self.stack.start_worker()
-            if self._trainer:
-                self.stack.start_trainer()
-            self.url = self.stack.start_console(free_port()).rstrip("/")
+            self._start_console()
             self.client = exporter.connect(self.stack.config.redis_url)
             self._rows = of_households(complete_journey(self._households), self._households, 1).rows
             self.until(lambda: self.get("live")["processes"])
+            self.get("segments")  # the first survey is made
         except BaseException:
             self.stack.stop()
             raise
@@ -78,11 +87,21 @@ class Deployment:
         self.client.close()
         self.stack.stop()
 
+    def _start_console(self) -> None:
+        where = f"127.0.0.1:{free_port()}"
+        env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        settings = self.stack.settings | {"console": where}
+        env |= {PREFIX + name.upper(): value for name, value in settings.items()}
+        argv = [sys.executable, "-c", PATIENT, "console"]
+        console = LocalProcess("console", argv, log=self.stack.directory / "console.log", env=env)
+        console.start()
+        self.stack.consoles.append(console)
+        self.url = f"http://{where}"
+
     def get(self, path: str, **query: str) -> Any:
-        """What the console answers, as any client gets it."""
+        """What the console answers, once it does: 503 says that it cannot yet."""
         asked = f"?{urllib.parse.urlencode(query)}" if query else ""
-        with urllib.request.urlopen(f"{self.url}/api/{path}{asked}", timeout=20) as answer:
-            return json.load(answer)
+        return self.until(lambda: (_answer(f"{self.url}/api/{path}{asked}"),))[0]
 
     def until(self, holds: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
         """Wait until something holds; gives what it is."""
@@ -91,14 +110,18 @@ class Deployment:
             try:
                 if found := holds():
                     return found
-            except urllib.error.URLError:
-                pass  # the console, or its store, is not there yet
+            except urllib.error.HTTPError as error:
+                if error.code != 503:
+                    raise
+            except OSError:
+                pass  # the console is not there yet
             assert time.monotonic() < deadline_s, "it never held"
             time.sleep(0.1)
 
     def replay(self, share: float, seconds: float) -> None:
         """The first part of the story, paced, then wait until it is applied."""
         self._at = int(len(self._rows) * share)
+        self._newest_ms = self._rows[self._at - 1].at_ms
         feeder = Feeder(self.stack.config.brokers, Story(self._rows[: self._at], (), 0), seconds)
         _run(feeder.run())
         for source, lane in feeder.lanes.items():
@@ -106,9 +129,17 @@ class Deployment:
             self._count({(topic, int(partition)): len(lane.event_ms)})
         self.settle()
 
+    def train(self) -> None:
+        """Start a trainer and wait for its population; it makes one, so that people move by events only."""
+        self.stack.start_trainer()
+        self.until(lambda: self.get("segments")["clusters"])
+        self.settle()
+
     def more(self, n: int) -> None:
-        """The next rows of the story; they are applied when this returns."""
+        """The next rows of the story; when this returns all that comes of them is there, at rest."""
         rows, self._at = self._rows[self._at : self._at + n], self._at + n
+        assert len(rows) == n, "the story is over"
+        self._newest_ms = max(self._newest_ms, rows[-1].at_ms)
         self._send((row.topic, row.key, row.value) for row in rows)
         self.settle()
 
@@ -140,17 +171,51 @@ class Deployment:
         rows = (
             orjson.dumps(event | {"event_id": f"odd-{n}", "ts": now_ms + n}) for n, event in enumerate(events)
         )
+        self._newest_ms = now_ms + len(events) - 1
         self._send([*refused, *load.rows(rows, lambda _: True)])
         self.settle()
 
     def profiles(self) -> int:
         """How many there are in Redis."""
-        return sum(1 for _ in self.client.scan_iter("ps:profile:*", count=1000))
+        return len(exporter.customer_ids(self.client))
+
+    def applied(self) -> int:
+        """Records whose effects are stored, by the watermarks in Redis."""
+        marks = self.client.hgetall(keys.WATERMARKS).values()
+        return sum(int(mark.split(b":")[0] or 0) for mark in marks)
 
     def settle(self) -> None:
-        """Until all that was sent is applied, and its tag changes are out."""
-        wait_settled(self.client, self.stack.config.buckets, self._ends, 0, self.stack.workers,
+        """Until nothing moves: all is applied and judged, what fell due is fired, the console knows it."""
+        buckets = self.stack.config.buckets
+        self.until(self._swept)
+        wait_settled(self.client, buckets, self._ends, self._newest_ms, self.stack.workers,
                      time.monotonic() + WITHIN_S)  # fmt: skip
+        self.until(lambda: self._recorded() >= self._announced())
+        self.until(self._fed)
+
+    def _swept(self) -> bool:
+        """Everyone is judged under the rules and the population in force."""
+        revision = catalogues.read(self.client).revision
+        found = catalogues.progress(self.client, self.stack.config.buckets, revision)
+        return found.done == found.buckets
+
+    def _announced(self) -> int:
+        """Tag changes that there ever were, as each customer's state has them numbered."""
+        ids = exporter.customer_ids(self.client)
+        states = exporter.states(self.client, ids, self.stack.config.buckets)
+        return sum(codec.decode(blob).seq for _, blob in states)
+
+    def _recorded(self) -> int:
+        """Tag changes that the console has counted."""
+        steps = self.client.scan_iter(keys.console(f"moves:{COARSE}:*"), count=1000)
+        counts = [self.client.hgetall(step) for step in steps]
+        return sum(int(n) for step in counts for field, n in step.items() if field.startswith(b"d:"))
+
+    def _fed(self) -> bool:
+        """The newest recorded change is in the console's feed, so its pages were told."""
+        newest = self.client.xrevrange(keys.console("changes"), count=1)
+        shown = self.get("tag-changes", limit="1")["changes"]
+        return [orjson.loads(fields[b"c"])["id"] for _, fields in newest] == [one["id"] for one in shown]
 
     def _send(self, rows: Iterable[tuple[str, bytes, bytes | None]]) -> None:
         self._count(_run(load.produce(self.stack.config.brokers, rows)))
@@ -158,3 +223,8 @@ class Deployment:
     def _count(self, counts: dict[tuple[str, int], int]) -> None:
         for source, n in counts.items():
             self._ends[source] = self._ends.get(source, 0) + n
+
+
+def _answer(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return json.load(answer)

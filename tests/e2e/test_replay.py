@@ -16,7 +16,7 @@ from streams.local.datasets import cdnow, complete_journey, write_jsonl
 from streams.local.simulate import disorder
 
 Event = dict[str, Any]
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 
 def replay(events: Iterable[Event], at: str, folder: Path) -> list[Event]:

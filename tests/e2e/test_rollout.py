@@ -9,7 +9,7 @@ import rollout
 from streams import catalogues, exporter
 from streams.local.stack import LocalStack
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["calm", "a worker is killed"])
@@ -22,7 +22,7 @@ def test_a_changed_catalogue_reaches_everyone_and_leaves_nobody_behind(
         stack.start_worker()
         ends = rollout.produce(stack, rollout.history(seed, 3_000, 15_000))
         client = exporter.connect(stack.config.redis_url)
-        rollout.settle(stack, client, ends, 120)
+        rollout.settle(stack, client, ends, 300)
         assert catalogues.read(client).revision == 1
         assert rollout.stale_members(client, stack.config) == ([], [])
         report = rollout.roll_out(stack, tmp_path, seed, ends, live_per_s=300, kill=kill)

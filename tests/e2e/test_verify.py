@@ -3,12 +3,14 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from commits import committed
 from faults.crash_run import within_contract
 
 from models import codec
@@ -21,7 +23,7 @@ from streams.local.stack import LocalStack
 from streams.local.synthetic import synthetic
 from streams.oracle import event_time_ms
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
 
 START_MS, END_MS = 1_480_000_000_000, 1_514_000_000_000
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,7 @@ def run(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "streams", *args]
     full = {"PATH": "/usr/bin:/bin", **env}
     return subprocess.run(
-        command, cwd=ROOT, env=full, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=full, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -55,7 +57,11 @@ def deployment(
         client = exporter.connect(stack.config.redis_url)
         newest = max(event_time_ms(orjson.loads(line)["ts"]) for line in events if line != REFUSED)
         wait_settled(client, stack.config.buckets, ends, newest, [worker])
-        worker.stop()
+        deadline_s = time.monotonic() + 120
+        while committed(stack.config) != ends:  # it follows: what is committed is on disk
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+        worker.stop(60)
         yield stack, ends
 
 
@@ -176,10 +182,19 @@ def test_what_is_not_applied_yet_is_no_difference(
     asyncio.run(load.produce(stack.config.brokers, load.rows(lines, lambda _: True)))
     code, report = verify(stack)
     assert (code, report["differences"], report["pending"]) == (0, 0, 300), report["first"]
-    lag = run("--brokers", stack.config.brokers, "lag", "--json")
-    parts = orjson.loads(lag.stdout)["partitions"]
-    assert sum(part["end"] for part in parts) == sum(ends.values()) + 300
-    assert orjson.loads(lag.stdout)["total"] == 300
+    said = lag(stack)
+    assert sum(part["end"] for part in said["partitions"]) == sum(ends.values()) + 300
+    assert said["total"] == 300
+
+
+def lag(stack: LocalStack) -> dict[str, Any]:
+    """What `lag` says of a broker that has told every end, for which it is given two seconds."""
+    deadline_s = time.monotonic() + 120
+    while True:
+        said: dict[str, Any] = orjson.loads(run("--brokers", stack.config.brokers, "lag", "--json").stdout)
+        if said["partitions"] and all(part["end_by"] == "fetch" for part in said["partitions"]):
+            return said
+        assert time.monotonic() < deadline_s, said
 
 
 NOWHERE = f"127.0.0.1:{free_port()}"

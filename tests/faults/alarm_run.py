@@ -1,15 +1,16 @@
 """A deployment on Apache Kafka that is watched by a real Prometheus, and the faults that alerts are for."""
 
+import contextlib
 import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from monitoring import WatchedStack
 from parts import ApacheKafka
 
@@ -22,7 +23,7 @@ SETTINGS = {
     "heartbeat_s": 0.3,
     "commit_interval_s": 0.5,
     "lag_slo_s": 3,
-    "stall_s": 16,
+    "stall_s": 30,
     "trainer_interval_s": 2,
     "trainer_lease_s": 3,
     "outbox_limit": 100,
@@ -53,14 +54,23 @@ class Watched(WatchedStack):
             "lag", "lag", "--serve", "{at}", "--every", "500ms", "--stalled-after", "3s"
         )
 
-    def wait_firing(self, expected: Collection[str], timeout_s: float = 30) -> None:
-        """Until each has fired, one with another or one after another."""
-        left, deadline = {f"Profilestream{name}" for name in expected}, time.monotonic() + timeout_s
-        while left := left - self.prometheus.firing():
-            assert time.monotonic() < deadline, f"never fired: {sorted(left)}; do: {self.prometheus.firing()}"
+    def wait_firing(
+        self, expected: Collection[str], since_s: float | None = None, timeout_s: float = 120
+    ) -> None:
+        """Until each has fired since then (monotonic; None = from now on), together or one after another."""
+        now_s = time.monotonic()
+        wanted, began_s = {f"Profilestream{name}" for name in expected}, since_s or now_s
+        while left := wanted - self.fired(began_s):
+            assert time.monotonic() < now_s + timeout_s, f"never: {sorted(left)}; {self.prometheus.firing()}"
             self._read_what_they_say()
             time.sleep(0.2)
-        self.seen |= {f"Profilestream{name}" for name in expected}
+        self.seen |= wanted
+
+    def fired(self, since_s: float) -> set[str]:
+        """Every alert that has been firing since then, also where it is over before anybody looks."""
+        lately = f"{int((time.monotonic() - since_s) * 1000) + 1}ms"
+        found = self.prometheus.query(f'present_over_time(ALERTS{{alertstate="firing"}}[{lately}])')
+        return {labels["alertname"] for labels, _ in found}
 
     def _read_what_they_say(self) -> None:
         """Every place in the texts of active alerts is filled in."""
@@ -68,7 +78,7 @@ class Watched(WatchedStack):
             for text in alert["annotations"].values():
                 assert not re.search(r"\{\{|<no value>|<error|NaN|%!", text), text
 
-    def wait_quiet(self, timeout_s: float = 60, least_s: float = 3.0, but: Collection[str] = ()) -> None:
+    def wait_quiet(self, timeout_s: float = 120, least_s: float = 3.0, but: Collection[str] = ()) -> None:
         """Until nothing has been firing for a while, apart from `but`."""
         deadline, since = time.monotonic() + timeout_s, time.monotonic()
         while time.monotonic() - since < least_s:
@@ -77,7 +87,7 @@ class Watched(WatchedStack):
                 assert since < deadline, f"still firing: {sorted(left)}"
             time.sleep(0.2)
 
-    def wait_true(self, expr: str, timeout_s: float = 60) -> None:
+    def wait_true(self, expr: str, timeout_s: float = 120) -> None:
         """Until a query gives something."""
         deadline = time.monotonic() + timeout_s
         while not self.prometheus.query(expr):
@@ -97,7 +107,7 @@ class Watched(WatchedStack):
         with self.store_client() as client:
             client.config_set("appendonly", "yes" if on else "no")
 
-    @contextmanager
+    @contextlib.contextmanager
     def slow_disk(self) -> Iterator[None]:
         """Nothing that is written gets onto the store's disk."""
         with self.store_client() as client:
@@ -119,7 +129,7 @@ class Watched(WatchedStack):
         finally:
             admin.close()
 
-    @contextmanager
+    @contextlib.contextmanager
     def coming_and_going(self) -> Iterator[None]:
         """Somebody joins the group and leaves it, over and over."""
         ended = threading.Event()
@@ -129,19 +139,23 @@ class Watched(WatchedStack):
             yield
         finally:
             ended.set()
-            thread.join(20)
+            thread.join(60)
 
     def _come_and_go(self, ended: Callable[[], bool]) -> None:
         while not ended():
-            guest = KafkaConsumer(
-                *INPUT_TOPICS,
-                bootstrap_servers=[self.kafka.address],
-                group_id=self.config.group,
-                enable_auto_commit=False,
-                heartbeat_interval_ms=300,
-                session_timeout_ms=6000,
-            )
+            with contextlib.suppress(KafkaError):  # who is not let in tries again
+                self._visit()
+
+    def _visit(self) -> None:
+        guest = KafkaConsumer(
+            *INPUT_TOPICS,
+            bootstrap_servers=[self.kafka.address],
+            group_id=self.config.group,
+            enable_auto_commit=False,
+            heartbeat_interval_ms=300,
+            session_timeout_ms=6000,
+        )
+        with contextlib.closing(guest):
             stay_until = time.monotonic() + 1
             while time.monotonic() < stay_until:
                 guest.poll(timeout_ms=50, max_records=1)
-            guest.close()

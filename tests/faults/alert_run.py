@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,13 +17,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from models import changes
 from models.step import Change
 from streams.alerts import signing
 from streams.config import PREFIX
 from streams.local.process import LocalProcess
+from streams.recorded import records
 from streams.topics import ALERTS_DEAD, TAG_CHANGES
 
 SECRET = "a secret of the test, long enough"
@@ -46,7 +48,7 @@ kind = "webhook"
 url_env = "DESK_URL"
 secret_env = "DESK_SECRET"
 tries = {tries}
-timeout_s = 5
+timeout_s = 60
 first_delay_s = 0.01
 longest_delay_s = 0.1
 """
@@ -96,6 +98,7 @@ class Desk(ThreadingHTTPServer):
         self.got: list[dict[str, Any]] = []
         self.refused = self.forged = 0
         self.lock = threading.Lock()
+        self.under_way = 0
         self._rng, self._failing = rng, failing
         self._thread = threading.Thread(
             target=self.serve_forever, daemon=True, kwargs={"poll_interval": 0.05}
@@ -115,6 +118,24 @@ class Desk(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A killed consumer hangs up."""
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self.lock:
+            self.under_way += 1
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self.lock:
+            self.under_way -= 1
+
+    def wait_idle(self, within_s: float = 60) -> None:
+        """Until everything is taken that was sent before; connections are accepted in their order."""
+        urllib.request.urlopen(self.url, timeout=within_s).close()
+        deadline = time.monotonic() + within_s
+        while self.under_way:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def take(self, headers: dict[str, str], body: bytes, now_s: int) -> int:
         """The status to answer with."""
         with self.lock:
@@ -130,6 +151,10 @@ class Desk(ThreadingHTTPServer):
 
 class _Hand(BaseHTTPRequestHandler):
     server: Desk
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
 
     def do_POST(self) -> None:
         length = int(self.headers["content-length"])
@@ -167,14 +192,14 @@ def resend(directory: Path, settings: dict[str, str], desk: Desk) -> tuple[int, 
     """`profilestream alerts --resend` with the rules of `consumer`: exit code, and what it says by word."""
     argv = [sys.executable, "-m", "streams", "alerts", "--rules", str(directory / "test.toml"), "--resend"]
     done = subprocess.run(
-        argv, env=environment(settings, desk), capture_output=True, text=True, timeout=120, check=False
+        argv, env=environment(settings, desk), capture_output=True, text=True, timeout=300, check=False
     )
     said = (one.strip().partition(" ") for one in done.stdout.split(","))
     return done.returncode, {word: int(count) for count, _, word in said}
 
 
-def produce(brokers: str, values: list[bytes]) -> None:
-    """Into the topic, keyed by customer; returns once acknowledged."""
+def produce(brokers: str, values: list[bytes]) -> dict[int, int]:
+    """Into the topic, keyed by customer; gives, once acknowledged, where each partition now ends."""
     producer = KafkaProducer(
         bootstrap_servers=brokers, enable_idempotence=False, acks="all", linger_ms=5,
         max_in_flight_requests_per_connection=1,
@@ -183,8 +208,8 @@ def produce(brokers: str, values: list[bytes]) -> None:
         sent = [
             producer.send(TAG_CHANGES, value, key=orjson.loads(value)["subject"].encode()) for value in values
         ]
-        for one in sent:
-            one.get(30)
+        acks = [one.get(120) for one in sent]
+        return {ack.partition: ack.offset + 1 for ack in sorted(acks, key=lambda ack: ack.offset)}
     finally:
         producer.close()
 
@@ -231,14 +256,7 @@ def _ms(text: str) -> int:
 
 def dead(brokers: str) -> list[dict[str, Any]]:
     """Every dead letter."""
-    reader = KafkaConsumer(bootstrap_servers=brokers, consumer_timeout_ms=1500)
-    try:
-        tp = TopicPartition(ALERTS_DEAD, 0)
-        reader.assign([tp])
-        reader.seek_to_beginning(tp)
-        return [orjson.loads(record.value) for record in reader]
-    finally:
-        reader.close()
+    return [orjson.loads(record.value) for record in records(brokers, (ALERTS_DEAD,))]
 
 
 def unlike(desk: Desk, letters: list[dict[str, Any]], wanted: dict[str, list[tuple[str, str]]]) -> list[str]:

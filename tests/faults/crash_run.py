@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import orjson
-from kafka import KafkaConsumer, TopicPartition
 from oracle import SHIPPED, OracleSettings, compare, event_time_ms, recompute
 
 from models import history
@@ -25,6 +24,7 @@ from streams.local import load
 from streams.local.process import LocalProcess
 from streams.local.stack import Broker, LocalStack
 from streams.local.store import EmbeddedStore
+from streams.recorded import records
 from streams.topics import TAG_CHANGES
 
 Event = dict[str, Any]
@@ -110,7 +110,7 @@ class Fire:
         """
         restarts = 0
         client = exporter.connect(self.stack.store.url)
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 600
         while True:
             try:
                 wait_settled(
@@ -143,16 +143,7 @@ class Fire:
 
     def announced(self) -> list[Event]:
         """The data of every tag change in the topic, in the order of each partition, repeats included."""
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.stack.config.brokers.split(","), consumer_timeout_ms=3000
-        )
-        try:
-            tps = [TopicPartition(TAG_CHANGES, p) for p in consumer.partitions_for_topic(TAG_CHANGES)]
-            consumer.assign(tps)
-            consumer.seek_to_beginning(*tps)
-            return [orjson.loads(record.value) for record in consumer]
-        finally:
-            consumer.close()
+        return [orjson.loads(one.value) for one in records(self.stack.config.brokers, (TAG_CHANGES,))]
 
     def held(self) -> dict[str, dict[str, Any]]:
         """The tags in the store's documents, by customer."""

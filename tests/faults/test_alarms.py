@@ -15,7 +15,7 @@ from monitoring import alert_names, prometheus_available
 from parts import kafka_available
 from traffic import Traffic
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,10 @@ def test_each_alert_fires_in_its_fault_and_none_before(watched: Watched) -> None
 def all_is_well(watched: Watched) -> None:
     watched.wait_true("profilestream_population_version > 0")
     watched.wait_quiet()
-    told = {"lag_slo_seconds": 3, "stall_seconds": 16, "snapshot_limit_seconds": 6}  # from the settings
+    told = {"lag_slo_seconds": 3, "stall_seconds": 30, "snapshot_limit_seconds": 6}  # from the settings
     for name, value in told.items():
-        assert watched.prometheus.query(f"profilestream:{name}")[0][1] == value
-    assert watched.prometheus.query("max(profilestream_group_members)")[0][1] == 2
+        watched.wait_true(f"profilestream:{name} == {value}")
+    watched.wait_true("max(profilestream_group_members) == 2")
 
 
 def producers_and_trainer(watched: Watched, traffic: Traffic) -> None:
@@ -70,35 +70,36 @@ def producers_and_trainer(watched: Watched, traffic: Traffic) -> None:
         watched.console.kill()
         watched.wait_firing({"ConsoleDown"})
     traffic.scattered, traffic.bad_share, traffic.per_s = True, 5, 400
-    watched.wait_firing({"DeadLetters", "StaleWrites", "TrainerInactive", "SnapshotOld"}, 60)
+    watched.wait_firing({"DeadLetters", "StaleWrites", "TrainerInactive", "SnapshotOld"})
     traffic.scattered, traffic.bad_share, traffic.per_s = False, 0, 60
 
 
 def a_group_without_rest(watched: Watched) -> None:
     watched.exporter.kill()
     with watched.coming_and_going():
-        watched.wait_firing({"RebalanceLoop", "LagExporterDown"}, 60)
+        watched.wait_firing({"RebalanceLoop", "LagExporterDown"})
     watched.exporter = watched.start_exporter()
 
 
 def a_slow_disk(watched: Watched) -> None:
     with watched.slow_disk():
-        watched.wait_firing({"OutboxOld", "HeldBack"}, 60)
+        watched.wait_firing({"OutboxOld", "HeldBack"})
     watched.wait_true("sum(profilestream_held_back) == 0 and sum(profilestream_outbox_entries) < 20")
 
 
 def a_store_that_only_reads(watched: Watched) -> None:
-    watched.pause_writes(11)  # the watchdog's warning comes after 8 s, and 16 end a worker
-    watched.wait_firing({"WatchdogNear", "Stale", "LagBudgetBurnsFast"}, 30)
-    deadline = time.monotonic() + 60
-    while "ProfilestreamTimersLate" not in watched.prometheus.firing():  # late again and again
+    began_s = time.monotonic()
+    watched.pause_writes(20)  # the watchdog's warning comes after 15 s, and 30 end a worker
+    watched.wait_firing({"WatchdogNear", "Stale", "LagBudgetBurnsFast"})
+    deadline = time.monotonic() + 120
+    while "ProfilestreamTimersLate" not in watched.fired(began_s):  # late again and again
         assert time.monotonic() < deadline, watched.prometheus.query(
             "profilestream:timer_delay_seconds:p99_5m"
         )
         assert all(worker.running for worker in watched.workers)
         watched.pause_writes(2.2)
         time.sleep(3.4)  # a busy machine gets some work done in between, too: the watchdog must see it
-    watched.wait_firing({"TimersLate", "LagBudgetBurnsSlowly"}, 60)
+    watched.wait_firing({"TimersLate", "LagBudgetBurnsSlowly"}, began_s)
 
 
 def a_store_without_a_log(watched: Watched) -> None:

@@ -17,6 +17,8 @@ from streams.cli.replay import wait_settled
 from streams.local import load
 from streams.local.stack import LocalStack
 from streams.local.synthetic import synthetic
+from streams.recorded import records
+from streams.topics import DEAD_LETTER
 
 HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "50000"))
 GOOD = 5_000
@@ -45,9 +47,15 @@ def test_hostile_records_are_dead_letters_and_harm_nothing(tmp_path: Path, seed:
         client = exporter.connect(stack.store.url)
         wait_settled(client, stack.config.buckets, ends, 0, [worker])
         assert worker.running
-        assert exporter.dead_letters(stack.config.brokers) == HOSTILE
+        assert refused(stack.config.brokers) == HOSTILE
         expected = recompute(good, END_MS, settings=OracleSettings(catalogue_text=SHIPPED))
         ids = exporter.customer_ids(client)
         found = dict(exporter.documents(client, ids, stack.config.buckets, stack.config.rules(), END_MS, 0))
         assert found.keys() == expected.keys()
         assert {cid: lines for cid in found if (lines := compare(expected[cid], found[cid]))} == {}
+
+
+def refused(brokers: str) -> int:
+    """How many records are dead letters; a worker that joins its group again may say so of one twice."""
+    letters = [orjson.loads(record.value) for record in records(brokers, (DEAD_LETTER,))]
+    return len({(one["topic"], one["partition"], one["offset"]) for one in letters})

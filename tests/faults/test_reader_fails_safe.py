@@ -5,19 +5,21 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import orjson
 import pytest
-from deployed import BUCKETS, QUICK, READERS, Deployed, document
+from deployed import BUCKETS, PATIENT, QUICK, READERS, Deployed, document, wait_for
 from proxy import Proxy
 
 from streams import keys
 from streams.local.store import EmbeddedStore
-from streams.reader import Damaged, Known, ReaderError, Unknown, WrongDeployment
+from streams.reader import Damaged, Known, ReaderError, Unknown, WrongDeployment, breaker
 
 pytestmark = pytest.mark.store
-LONGEST_S = 2 * QUICK.timeout_s + 0.4  # two attempts, and a busy machine
+ROOM_S = 15.0  # a busy machine may stand still so long; attempts beyond those promised are counted instead
+ATTEMPTS = 1 + QUICK.retries
 READS: dict[str, Callable[[Any], Any]] = {
     "get": lambda reader: reader.get("c-1"),
     "get_many": lambda reader: reader.get_many(["c-1", "c-2"])["c-1"],
@@ -41,6 +43,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         deployed = Deployed(store.url)
         deployed.put("c-1")
         deployed.put("c-2")
+        deployed.tick(ago_s=-600)  # what is read here is old only where a test says so
         yield World(store, proxy, deployed)
         deployed.client.close()
         store.process.signal(signal.SIGCONT)
@@ -83,7 +86,7 @@ CASES: dict[str, tuple[Callable[[World], Any], set[str], frozenset[str]]] = {
     "killed": (lambda w: w.store.kill(), UNREACHABLE, ALL),
     "cut off": (lambda w: [setattr(w.proxy, "cut_after", 0), w.proxy.drop()], UNREACHABLE, ALL),
     "cut off in mid reply": (lambda w: [setattr(w.proxy, "cut_after", 60), w.proxy.drop()], UNREACHABLE, ALL),
-    "slow, 3 s": (lambda w: setattr(w.proxy, "delay_s", 3.0), UNREACHABLE, ALL),
+    "slow": (lambda w: setattr(w.proxy, "delay_s", 60.0), UNREACHABLE, ALL),
     "frozen": (lambda w: w.store.process.signal(signal.SIGSTOP), UNREACHABLE, ALL),
     "loading": (
         lambda w: setattr(w.proxy, "says", b"-LOADING Redis is loading the dataset in memory\r\n"),
@@ -126,12 +129,15 @@ def test_a_read_that_fails_is_unknown_in_bounded_time(
     world: World, case: str, is_warm: bool, kind: str
 ) -> None:
     happens, reasons, concerned = CASES[case]
-    reader = READERS[kind](world.proxy.url, QUICK)
+    # Where a server is to say what is wrong it gets the time for it; the others are not waited for.
+    settings = QUICK if "resting" in reasons else PATIENT
+    reader = READERS[kind](world.proxy.url, settings)
     if is_warm:
-        assert all(isinstance(read(reader), Known) for read in READS.values())
+        wait_for(lambda: all(isinstance(read(reader), Known) for read in READS.values()))
     happens(world)
     if is_warm:  # what is looked at once a second is seen within one
-        time.sleep(QUICK.pulse_s)
+        time.sleep(settings.pulse_s)
+    accepted = world.proxy.accepted
     for name, read in READS.items():
         if name in concerned:
             started_s = time.monotonic()
@@ -139,7 +145,8 @@ def test_a_read_that_fails_is_unknown_in_bounded_time(
             took_s = time.monotonic() - started_s
             assert isinstance(answer, Unknown), (name, answer)
             assert answer.reason in reasons, (name, answer)
-            assert took_s < LONGEST_S, (name, took_s)
+            assert took_s < ATTEMPTS * settings.timeout_s + ROOM_S, (name, took_s)
+    assert world.proxy.accepted - accepted <= ATTEMPTS * len(concerned)
     reader.close()
 
 
@@ -150,10 +157,10 @@ def test_the_wrong_deployment_is_an_error_of_every_read(
     world: World, name: str, field: dict[str, Any], kind: str
 ) -> None:
     read = READS.get(name) or (lambda reader: getattr(reader, name)())
-    reader = READERS[kind](world.proxy.url, QUICK._replace(buckets=BUCKETS))
+    reader = READERS[kind](world.proxy.url, PATIENT._replace(buckets=BUCKETS))
     reader.check()
     world.deployed.client.hset(keys.META, mapping=field)
-    time.sleep(QUICK.pulse_s)
+    time.sleep(PATIENT.pulse_s)
     for _ in range(2):  # it does not get used to it
         with pytest.raises(WrongDeployment, match="the store has"):
             read(reader)
@@ -163,7 +170,7 @@ def test_the_wrong_deployment_is_an_error_of_every_read(
 def test_a_document_damaged_in_the_middle_is_an_error_where_it_is_looked_at(world: World) -> None:
     value = orjson.dumps(document("c-1")).replace(b'"tags":{', b'"tags":{{')
     world.deployed.put("c-1", value)
-    with READERS["blocking"](world.proxy.url) as reader:
+    with READERS["blocking"](world.proxy.url, PATIENT) as reader:
         with pytest.raises(Damaged, match="is not JSON"):
             _ = reader.get("c-1").value.doc
         assert reader.tags("c-1") == Unknown("damaged", "the document has no tags")
@@ -172,7 +179,7 @@ def test_a_document_damaged_in_the_middle_is_an_error_where_it_is_looked_at(worl
 
 @pytest.mark.parametrize("name", READS)
 def test_between_the_emptying_of_a_store_and_the_next_pulse_nobody_is_absent(world: World, name: str) -> None:
-    with READERS["blocking"](world.proxy.url) as reader:
+    with READERS["blocking"](world.proxy.url, PATIENT._replace(pulse_s=600)) as reader:
         assert READS[name](reader).known
         world.deployed.client.flushall()
         assert READS[name](reader) == Unknown(
@@ -181,18 +188,22 @@ def test_between_the_emptying_of_a_store_and_the_next_pulse_nobody_is_absent(wor
 
 
 @pytest.mark.parametrize("kind", READERS)
-def test_a_store_in_trouble_is_left_alone_and_asked_again_later(world: World, kind: str) -> None:
-    settings = QUICK._replace(failures=3, rest_s=0.5, retries=0)
+def test_a_store_in_trouble_is_left_alone_and_asked_again_later(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = PATIENT._replace(failures=3, rest_s=600, retries=0)
     reader = READERS[kind](world.proxy.url, settings)
-    world.proxy.delay_s = 3.0
+    world.proxy.cut_after = 0
     for _ in range(3):
         assert reader.get("c-1").reason == "unreachable"
-    started_s = time.monotonic()
+    world.proxy.cut_after = None
+    accepted = world.proxy.accepted
     for _ in range(100):
         assert reader.get("c-1").reason == "resting"
-    assert time.monotonic() - started_s < 0.2
-    world.proxy.delay_s = 0.0
-    time.sleep(settings.rest_s)
+    assert world.proxy.accepted == accepted
+    # The machine may take its time: only the breaker's clock says that it has rested.
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + settings.rest_s)
+    monkeypatch.setattr(breaker, "time", later)
     assert reader.get("c-1").known is True
     reader.close()
 
@@ -215,7 +226,7 @@ def test_retries_run_out_before_they_double_the_load(world: World) -> None:
 
 
 def test_one_cut_in_the_middle_is_healed_by_the_retry(world: World) -> None:
-    with READERS["blocking"](world.proxy.url, QUICK) as reader:
+    with READERS["blocking"](world.proxy.url, PATIENT) as reader:
         assert reader.get("c-1").known
         world.proxy.drop()
         assert reader.get("c-1").known

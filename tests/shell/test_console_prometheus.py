@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from conftest import missing
 from consoles import config_of, get, served
 
@@ -18,7 +18,7 @@ from streams.local.store import EmbeddedStore
 from streams.topics import INPUT_TOPICS
 
 P = "profilestream_"
-pytestmark = [pytest.mark.slow, pytest.mark.store]
+pytestmark = [pytest.mark.slow, pytest.mark.store, pytest.mark.timeout(400)]
 
 
 class Exposed:
@@ -54,7 +54,7 @@ class Exposed:
 
 @pytest.fixture
 async def prometheus(tmp_path: Path) -> AsyncIterator[str]:
-    """Its address, once it has scraped for a while."""
+    """Its address, once it has scraped for a while, and stopped."""
     binary = shutil.which("prometheus")
     if binary is None:
         missing("Prometheus")
@@ -76,12 +76,23 @@ async def prometheus(tmp_path: Path) -> AsyncIterator[str]:
         f"--storage.tsdb.path={tmp_path / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
+    url = f"http://127.0.0.1:{port}"
     with LocalProcess("Prometheus", argv, log=tmp_path / "prometheus.log"):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while exposed.scrapes < 20:  # noqa: ASYNC110 - fifteen seconds is the step that is asked for
                 await asyncio.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    await runner.cleanup()
+            await runner.cleanup()
+            # Else one query could see a scrape that another one did not.
+            while not await is_over(url):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        yield url
+
+
+async def is_over(url: str) -> bool:
+    """Whether all that was scraped can be asked for: the scrape that found nobody has come after it."""
+    async with ClientSession() as session, session.get(f"{url}/api/v1/query", params={"query": "up"}) as said:
+        rows = (await said.json())["data"]["result"]
+    return [row["value"][1] for row in rows] == ["0"]
 
 
 async def test_the_past_is_what_prometheus_says(prometheus: str, valkey: EmbeddedStore) -> None:

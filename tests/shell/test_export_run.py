@@ -156,6 +156,7 @@ def test_the_command_exports_a_running_store(valkey: EmbeddedStore, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_segment_table_of_the_page_is_what_duckdb_says_of_the_export(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from streams.local.ports import free_port
 from streams.local.process import LocalProcess, LocalProcessError
 
-SLEEPER = ["sleep", "60"]
+SLEEPER = ["sleep", "600"]  # longer than anything here is waited for
 
 
 def alive(pid: int) -> bool:
@@ -24,7 +24,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(holds, timeout_s: float = 10.0) -> bool:
+def eventually(holds, timeout_s: float = 60.0) -> bool:
     end = time.monotonic() + timeout_s
     while not (done := holds()) and time.monotonic() < end:
         time.sleep(0.02)
@@ -35,8 +35,8 @@ def eventually(holds, timeout_s: float = 10.0) -> bool:
 def test_a_child_dies_with_a_parent_that_is_killed(tmp_path):
     script = (
         "import sys, time; from pathlib import Path; from streams.local.process import LocalProcess\n"
-        "child = LocalProcess('child', ['sleep', '60'], log=Path(sys.argv[1]))\n"
-        "child.start(); print(child.pid, flush=True); time.sleep(60)"
+        "child = LocalProcess('child', ['sleep', '600'], log=Path(sys.argv[1]))\n"
+        "child.start(); print(child.pid, flush=True); time.sleep(600)"
     )
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", script, str(tmp_path / "log")]
@@ -55,7 +55,7 @@ def test_a_child_outlives_the_thread_that_started_it(tmp_path):
     thread.join()
     time.sleep(0.2)
     assert child.running
-    child.stop()
+    child.stop(timeout_s=60)
     assert child.returncode == -signal.SIGTERM
 
 
@@ -67,17 +67,15 @@ def test_a_child_is_out_of_reach_of_the_terminal(tmp_path):
 def test_a_paused_child_is_stopped_without_waiting(tmp_path):
     with LocalProcess("child", SLEEPER, log=tmp_path / "log") as child:
         child.signal(signal.SIGSTOP)
-        begin = time.monotonic()
-        child.stop(timeout_s=30)
-        assert time.monotonic() - begin < 5
-    assert not child.running
+        child.stop(timeout_s=60)
+    assert child.returncode == -signal.SIGTERM  # after a wait in vain it would have been killed
 
 
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path):
     log = tmp_path / "log"
-    child = LocalProcess("child", ["sh", "-c", "trap '' TERM; echo deaf; exec sleep 60"], log=log)
+    child = LocalProcess("child", ["sh", "-c", "trap '' TERM; echo deaf; exec sleep 600"], log=log)
     child.start()
-    child.wait_until(lambda: "deaf" in log.read_text(), 10)
+    child.wait_until(lambda: "deaf" in log.read_text(), 60)
     child.stop(timeout_s=0.2)
     assert child.returncode == -signal.SIGKILL
 
@@ -86,7 +84,7 @@ def test_a_child_that_dies_is_reported_with_the_tail_of_its_log(tmp_path):
     child = LocalProcess("the thing", ["sh", "-c", "echo no such port; exit 3"], log=tmp_path / "log")
     child.start()
     with pytest.raises(LocalProcessError, match=r"the thing ended with status 3 before[^\n]*\nno such port$"):
-        child.wait_until(lambda: False, 10)
+        child.wait_until(lambda: False, 60)
 
 
 def test_a_child_that_is_not_ready_in_time_is_reported(tmp_path):

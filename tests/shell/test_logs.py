@@ -125,7 +125,7 @@ raise ValueError("zqx")
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_whatever_ends_the_process_is_written_in_the_same_form(form: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, form], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", SCRIPT, form], capture_output=True, text=True, check=False, timeout=100
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "zqx" not in done.stderr

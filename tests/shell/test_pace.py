@@ -129,7 +129,8 @@ async def test_a_batch_that_took_long_tells_the_pace(live: bool, monkeypatch: py
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_the_clock_of_the_worker_decides(live: bool) -> None:
+def test_the_clock_of_the_worker_decides(live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GROWTH_PER_S", 0.0)  # five seconds of real time would give all of it back
     processor = processor_of(live=live)
     processor.pace.live(10 * SLOW_S)
     assert (processor.pace.share < SHARE_MOST) == live

@@ -110,11 +110,11 @@ def test_given_brokers_it_follows_what_is_new(own_broker: EmbeddedBroker) -> Non
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     producer = KafkaProducer(bootstrap_servers=own_broker.address, enable_idempotence=False)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100
     while thread.is_alive():  # it begins with what comes after it is there, whenever that is
         assert time.monotonic() < deadline
         seq = len(found) + 1
-        producer.send(TAG_CHANGES, change(seq), key=b"c-1").get(timeout=10)
+        producer.send(TAG_CHANGES, change(seq), key=b"c-1").get(timeout=60)
         time.sleep(0.1)
     producer.close()
     assert [one.seq for one in found] == [1, 2, 3]

@@ -1,6 +1,7 @@
 """One promise, three stores: memory, Valkey and the oldest supported Redis."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from typing import Any
@@ -296,7 +297,12 @@ async def test_a_worker_lives_until_its_time_is_over_or_it_retires(store: Store)
 
 async def test_the_barrier_is_reached_exactly_where_the_server_can_say_so(store: Store) -> None:
     await store.commit([write("a")])
-    assert await store.barrier(3.0) is store.durable
+    if not store.durable:
+        assert not await store.barrier(3.0)
+        return
+    async with asyncio.timeout(60):  # a busy disk takes its time; who waits for it asks again
+        while not await store.barrier(3.0):
+            pass
 
 
 async def test_a_store_with_data_is_known_again_and_keeps_its_epoch(store: Store) -> None:
@@ -377,10 +383,12 @@ async def test_a_lease_is_held_by_one_until_it_is_let_go_or_runs_out(store: Stor
     assert not await store.lease("two", 0)  # nor can it take it away
     assert await store.lease("one", 60_000)
     assert await store.lease("one", 0)
-    assert await store.lease("two", 30)
-    assert not await store.lease("one", 60_000)
-    await asyncio.sleep(0.05)
-    assert await store.lease("one", 60_000)
+    asked_s = time.monotonic()
+    assert await store.lease("two", 100)
+    async with asyncio.timeout(60):
+        while not await store.lease("one", 60_000):  # noqa: ASYNC110 - what is waited for knows of no event
+            await asyncio.sleep(0.01)
+    assert time.monotonic() - asked_s > 0.09  # the server's clock is another, in whole milliseconds
     assert not await store.lease("two", 60_000)
 
 

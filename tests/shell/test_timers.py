@@ -6,9 +6,11 @@ from collections.abc import Iterable
 import pytest
 
 from models.rules import Rules
+from streams import timers as module
 from streams.config import Config
 from streams.decoding import Decoding
 from streams.intake import Intake
+from streams.pace import AT_ONCE
 from streams.processor import Processor
 from streams.store.memory import MemoryStore
 from streams.timers import Timers
@@ -33,7 +35,10 @@ class SlowStore(MemoryStore):
 
 
 @pytest.mark.parametrize("politely", [True, False])
-async def test_a_goodbye_is_not_overtaken_by_a_heartbeat(politely: bool) -> None:
+async def test_a_goodbye_is_not_overtaken_by_a_heartbeat(
+    politely: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAVE_S", 60.0)  # by turns of the loop the heartbeat arrives, not by time
     store = SlowStore()
     timers = timers_of(store)
     running = asyncio.create_task(timers.run())
@@ -59,3 +64,32 @@ def timers_of(store: MemoryStore) -> Timers:
     intake = Intake(Decoding(Config()).event, live=False, future_limit_ms=None)
     processor = Processor(store, Rules(), live=False, dead_letter=nothing, cache_size=8)
     return Timers(store, intake, processor, name="leaver", expected=expected, live=False, until_ms=None)
+
+
+@pytest.mark.parametrize(("round_s", "rounds"), [(60.0, 1), (0.0, 4)])
+async def test_a_worker_that_wakes_slowly_still_says_that_it_lives(
+    round_s: float, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    timers = timers_of(store)
+    waiting, beats = [f"c{n}" for n in range(4 * AT_ONCE)], 0
+
+    async def heartbeat(*_: object) -> list[str]:
+        nonlocal beats
+        beats += 1
+        return ["leaver"]
+
+    async def due(*_: object) -> list[str]:
+        return waiting.copy()
+
+    async def wake(customer_ids: list[str], _: int) -> None:
+        del waiting[: len(customer_ids)]
+
+    monkeypatch.setattr(module, "ROUND_MOST_S", round_s)  # of no time: each chunk is too long a round
+    monkeypatch.setattr(module, "safe_now", lambda *_, **__: 1)
+    monkeypatch.setattr(store, "heartbeat", heartbeat)
+    monkeypatch.setattr(store, "due", due)
+    monkeypatch.setattr(timers._processor, "wake", wake)
+    while waiting:
+        assert await timers.tick() >= AT_ONCE  # so that the next round follows at once
+    assert beats == rounds

@@ -8,7 +8,7 @@ from streams import admin
 from streams.settings import load
 from streams.topics import INPUT_TOPICS, TOPICS
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(400)]  # Kafka starts in it
 
 
 def test_each_topic_keeps_its_records_as_long_as_the_table_says(apache_kafka: ApacheKafka) -> None:

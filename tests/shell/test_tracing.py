@@ -1,6 +1,8 @@
 """Spans of batches and of publishing, and the trace that goes from a record to the tag changes it causes."""
 
 from collections.abc import Iterator, Sequence
+from itertools import count
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -21,6 +23,7 @@ from streams.processor import Abandoned, Processor
 from streams.relay import Relay
 from streams.store.memory import MemoryStore
 from streams.tracing import context
+from streams.tracing import spans as module
 from streams.tracing.collector import provider_of
 from streams.tracing.context import Trail
 from streams.tracing.spans import LINKS, Spans
@@ -142,6 +145,20 @@ async def test_a_batch_is_a_span_with_its_figures_and_its_phases(
         assert isinstance(busy_s, float)
         assert busy_s * 1e9 <= (child.end_time or 0) - (child.start_time or 0) + 1e5
     assert children[0].start_time < children[1].start_time < children[2].start_time  # type: ignore[operator]
+
+
+async def test_a_phase_lies_in_its_batch_though_the_process_is_put_aside_between_two_looks_at_the_clocks(
+    spans: Spans, seen: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses_s = count()
+    monkeypatch.setattr(module, "perf_counter", lambda: perf_counter() + next(pauses_s))
+    line = Pipeline(spans)
+    await line.apply(line.feed(records(*((event, "") for event in orders(3)))))
+    *phases, batch = seen.get_finished_spans()
+    begins = [span.start_time or 0 for span in (batch, *phases)]
+    assert len(phases) == 3
+    assert begins == sorted(begins)
+    assert all((span.start_time or 0) < (span.end_time or 0) <= (batch.end_time or 0) for span in phases)
 
 
 async def test_a_change_carries_the_trace_of_its_record_or_else_that_of_the_batch(

@@ -1,6 +1,5 @@
 """Tracing as it is configured: off without a trace of it, and a collector that fails harms nobody."""
 
-import asyncio
 import logging
 import subprocess
 import sys
@@ -34,7 +33,7 @@ assert parts.tracing is None and not found, found
 
 def test_without_the_setting_nothing_of_opentelemetry_is_imported_by_us() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", OFF], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", OFF], check=False, capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
     assert setup.tracing(Config(), "worker", "n") is None
@@ -70,7 +69,7 @@ class Exporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         if not self.answers:
-            self.free.wait(30)
+            self.free.wait(100)
             return SpanExportResult.SUCCESS
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -97,7 +96,7 @@ def test_a_collector_that_fails_is_said_once_and_again_when_it_works(
     traced = spans.Spans(provider)
     for _ in range(6):
         one_batch(traced)
-    assert [record.message for record in caplog.records] == [
+    assert [record.message for record in caplog.records if record.name == collector.__name__] == [
         "spans are lost while the collector does not take them: ValueError",
         "the collector takes spans again",
     ]
@@ -108,14 +107,14 @@ async def test_the_end_waits_for_the_last_spans_and_for_a_collector_that_hangs_o
 ) -> None:
     quick = Exporter(SpanExportResult.SUCCESS)
     hangs = Exporter()
-    for inner, patience_s in ((quick, 30.0), (hangs, 0.05)):
+    for inner, patience_s in ((quick, 60.0), (hangs, 0.05)):
         monkeypatch.setattr(spans, "FLUSH_S", patience_s)
         provider = collector.provider_of("worker", "n")
         provider.add_span_processor(BatchSpanProcessor(inner, schedule_delay_millis=60_000))
         traced = spans.Spans(provider)
         one_batch(traced)
         started_s = time.monotonic()
-        await asyncio.wait_for(traced.stop(), 20)
-        assert time.monotonic() - started_s < 20
+        await traced.stop()
+    assert time.monotonic() - started_s < 25  # OpenTelemetry's own patience is 30 seconds
     assert quick.answers == []
     hangs.free.set()

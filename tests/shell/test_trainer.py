@@ -51,7 +51,7 @@ class Run(Trainer):
     def __init__(self, store: MemoryStore, *, at_ms: int = NOW, interval_s: float = 3600.0) -> None:
         self.at_ms = at_ms
         self.announced: list[bytes] = []
-        self.lease = Lease(store, 30.0)
+        self.lease = Lease(store, 600.0)  # runs out in no test, however long the machine pauses
         super().__init__(
             store, MODELS, self.lease, calendar=UTC, now_ms=self.clock, announce=self.note,
             interval_s=interval_s,
@@ -74,7 +74,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until(met: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while not met():  # noqa: ASYNC110 - what is waited for knows of no event
             await asyncio.sleep(0.002)
 
@@ -218,6 +218,27 @@ async def test_a_lost_lease_publishes_nothing(seed: int) -> None:
     assert ((await store.trained()).version, run.versions) == (1, [1])
 
 
+async def test_a_lease_whose_answer_was_not_awaited_is_let_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    lease, other = Lease(store, 600.0), Lease(store, 600.0)
+    taken, take = asyncio.Event(), store.lease
+
+    async def slow(holder: str, ttl_ms: int) -> bool:
+        held = await take(holder, ttl_ms)
+        taken.set()
+        await asyncio.sleep(600)
+        return held
+
+    monkeypatch.setattr(store, "lease", slow)
+    taking = asyncio.create_task(lease.take())
+    await taken.wait()
+    taking.cancel()  # as a trainer that is stopped while it asks
+    monkeypatch.undo()
+    assert not await other.take()
+    await lease.let_go()
+    assert await other.take()
+
+
 async def test_too_few_customers_make_none_and_that_is_said_once(
     seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -348,6 +369,6 @@ def test_a_worker_imports_no_numerical_library() -> None:
     code = f"import streams.app, streams.cli, sys; print(sorted({heavy} & set(sys.modules)))"
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root, timeout=100
     )
     assert done.stdout.strip() == "[]"

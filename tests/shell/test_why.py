@@ -603,7 +603,9 @@ def test_the_command_says_it_in_the_zone_of_the_deployment(
     assert re.fullmatch(r"c as of 2024-02-26 01:00 Europe/Berlin, .+ ago:", lines[0])
     assert "Becomes dormant on 2024-05-16 02:00:00 Europe/Berlin unless" in lines[1]
     done = CliRunner().invoke(cli, ["explain", "c", "rfm_segment"])
-    assert done.output.splitlines()[:2] == [lines[0], lines[2]]
+    head, line = done.output.splitlines()[:2]
+    assert head.rpartition(", ")[0] == lines[0].rpartition(", ")[0]  # how long ago it was goes on
+    assert line == lines[2]
     done = CliRunner().invoke(cli, ["explain", "c", "rfm_segment", "--lang", "zh"])
     assert done.output.splitlines()[1].startswith("RFM 分群 ")
 

@@ -55,7 +55,7 @@ export function chart(scope, title, spec) {
       drawn.dispose();
     });
     node.draw();
-  });
+  }, () => figures.hidden && toggle.click()); // the library did not come: then as figures
   scope.onTheme(() => node.draw());
   return node;
 }

@@ -4,11 +4,14 @@ import { t } from "../../language.js";
 import { rowOf } from "./row.js";
 
 const MOST = 200;
+/** What could not be asked is asked again after so long. */
+export const AGAIN_MS = 5_000;
 
 export class Feed {
   #rows = h("tbody", {});
   #known = new Set();
   #next = [];
+  #isFilled = false;
   isHeld = false;
 
   constructor({ tag = true } = {}) {
@@ -25,10 +28,21 @@ export class Feed {
     return this.#next.length;
   }
 
-  /** Starts anew with these, newest first. */
-  fill(changes) {
-    this.#known = new Set(changes.map((change) => change.id));
+  /** Starts anew: nothing is shown until it is filled. */
+  clear() {
+    this.#isFilled = false;
+    this.#known = new Set();
     this.#next = [];
+    put(this.#rows);
+  }
+
+  /** Begins with these, newest first; what happened while they were asked for comes after them. */
+  fill(changes) {
+    const listed = new Set(changes.map((change) => change.id));
+    const since = changes[0]?.known_ms ?? 0;
+    this.#isFilled = true;
+    this.#next = this.#next.filter((change) => !listed.has(change.id) && change.known_ms >= since);
+    this.#known = new Set([...listed, ...this.#next.map((change) => change.id)]);
     put(this.#rows, changes.slice(0, MOST).map((change) => rowOf(change, this.tag)));
   }
 
@@ -48,7 +62,7 @@ export class Feed {
 
   /** Shows what has come; true where the view should say something. */
   flush() {
-    if (!this.#next.length) return false;
+    if (!this.#next.length || !this.#isFilled) return false;
     if (this.isHeld) return true;
     const focused = this.#rows.contains(document.activeElement);
     this.#rows.prepend(...this.#next.splice(0).reverse().map((change) => rowOf(change, this.tag, true)));

@@ -4,7 +4,7 @@ import { clock } from "../../format.js";
 import { t } from "../../language.js";
 import { empty, overlay } from "../../parts/notice.js";
 import { note, queried } from "../../router.js";
-import { Feed } from "./feed.js";
+import { AGAIN_MS, Feed } from "./feed.js";
 import { filters } from "./filters.js";
 
 const LIMIT = 100;
@@ -38,12 +38,14 @@ export function open(scope, { query }) {
       say(about, from ? t("feed.from", clock(from)) : "");
       counted();
     } catch (error) {
-      if (!scope.isOver && mine === asked && error.kind) overlay(scope.host, error, load);
+      if (scope.isOver || mine !== asked || !error.kind) return;
+      overlay(scope.host, error, load);
+      setTimeout(() => scope.isOver || mine !== asked || load(), AGAIN_MS);
     }
   };
   const bar = filters(wanted, () => {
     note(queried("changes", wanted));
-    feed.fill([]);
+    feed.clear();
     load();
   });
   put(scope.host, h("div", { class: "head" }, h("h1", {}, t("view.changes")), about, h("div", { class: "head-tools" }, held, pause)), bar, h("section", { class: "panel" }, none, feed.node));

@@ -11,7 +11,7 @@ import { empty, overlay } from "../../parts/notice.js";
 import { tile } from "../../parts/tile.js";
 import { link, queried } from "../../router.js";
 import { colour } from "../../theme.js";
-import { Feed } from "../changes/feed.js";
+import { AGAIN_MS, Feed } from "../changes/feed.js";
 
 const EVERY_MS = 10_000;
 
@@ -57,8 +57,10 @@ function pageOf(scope, id) {
   };
   const load = async () => {
     const answer = await scope.ask("tag-changes", { tag: id, limit: 50 }).catch(() => undefined);
-    if (answer) feed.fill(answer.changes);
+    if (scope.isOver) return;
+    feed.fill(answer?.changes ?? []);
     changes.hidden = !feed.size;
+    if (!answer) setTimeout(() => scope.isOver || load(), AGAIN_MS);
   };
   scope.on("change", (change) => change.tag === id && feed.add(change));
   const drawing = setInterval(() => feed.flush() && (changes.hidden = false), 250);
