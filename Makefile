@@ -30,6 +30,7 @@ check: $(STAMP)  ## Lint, types, import contract, fast tests: under a minute
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
+	MYPYPATH=tests:tests/bench:deploy/examples/recommender $(BIN)/mypy tests/bench
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow and not broker and not store" --doctest-modules --ignore=tests/bench models streams/keys.py streams/reader tests
 

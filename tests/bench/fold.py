@@ -12,7 +12,7 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -49,6 +49,7 @@ class Fetched:
     offset: int
     timestamp: int
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Fold(NamedTuple):
@@ -147,7 +148,7 @@ def parts(fetched: list[list[Fetched]], done: list[Fold], now_ms: int, rules: Ru
     def counted(states: list[State]) -> None:
         for state, fold in zip(states, done, strict=True):
             for arrival in fold.arrivals:
-                aggregates.apply(state, arrival.event, rules, arrival.mark_ms)
+                aggregates.apply(state, arrival.event, rules, arrival.mark_ms)  # type: ignore[arg-type]
 
     after = [codec.decode(fold.after) for fold in done]
     views = [View(state, state.as_of_ms, rules) for state in after]

@@ -19,12 +19,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import orjson
 import redis
 from confluent_kafka import Producer
 from harness import BUCKETS, GROUPS, ROOT, cpu_s, site
+from redis.client import PubSub
 from throughput import machine
 
 from models.calendar import iso
@@ -91,7 +91,7 @@ def measure(contender: str, kind: str, rate: int, seconds: int, grace_s: float, 
         site(kind, directory, **{"notify-keyspace-events": "Kh"}) as here,
         here.client() as client,
         here.worker(contender) as worker,
-        client.pubsub(ignore_subscribe_messages=True) as listener,  # type: ignore[no-untyped-call]
+        client.pubsub(ignore_subscribe_messages=True) as listener,
     ):
         _until_started(client, here.config.brokers)
         first, count = WARM_S * rate, (WARM_S + seconds) * rate
@@ -135,13 +135,13 @@ def _channel(customer: str) -> bytes:
     return f"__keyspace@0__:{keys.profile(keys.bucket(customer, BUCKETS), customer)}".encode()
 
 
-def _subscribe(listener: Any, names: list[bytes]) -> None:
+def _subscribe(listener: PubSub, names: list[bytes]) -> None:
     """Before the sender starts: what was announced before is not announced again."""
     for at in range(0, len(names), 1000):
         listener.subscribe(*names[at : at + 1000])
 
 
-def _listen(listener: Any, watched: dict[bytes, int], until_s: float) -> dict[int, float]:
+def _listen(listener: PubSub, watched: dict[bytes, int], until_s: float) -> dict[int, float]:
     """When each watched order was first announced, monotonic seconds."""
     seen: dict[int, float] = {}
     while len(seen) < len(watched) and time.monotonic() < until_s:

@@ -73,7 +73,7 @@ def _seen(load: Workload, broker: str) -> Result:
 def _unseen(load: Workload, broker: str, base: Path | None) -> Result:
     program = [str(Path(__file__).with_name("unseen_worker.py"))]
     more = {"root": base.resolve()} if base is not None else {"program": program}
-    return _run(load, broker, partial(Site.worker, contender="product", **more))  # type: ignore[arg-type]
+    return _run(load, broker, partial(Site.worker, contender="product", **more))
 
 
 def _run(load: Workload, broker: str, start: Callable[[Site], LocalProcess]) -> Result:

@@ -81,7 +81,7 @@ def clicks(n: int) -> list[bytes]:
     ]
 
 
-def text(fields: dict[str, Any], name: str, most: int = 1 << 30, *, required: bool = False) -> str | None:
+def text(fields: dict[str, Any], name: str, most: int = 1 << 30, *, required: bool = False) -> Any:
     value = fields.get(name)
     if value is None and not required:
         return None
@@ -90,7 +90,7 @@ def text(fields: dict[str, Any], name: str, most: int = 1 << 30, *, required: bo
     return value
 
 
-def number(fields: dict[str, Any], name: str, low: float, high: float) -> float | None:
+def number(fields: dict[str, Any], name: str, low: float, high: float) -> Any:
     value = fields.get(name)
     if value is None:
         return None

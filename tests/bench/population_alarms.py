@@ -21,8 +21,9 @@ from statistics import mean, median
 from typing import NamedTuple
 
 import msgspec
-from panels import DAY_MS, Life, lives, panel_of, row_of
+from panels import Life, lives, panel_of, row_of
 
+from models.calendar import DAY_MS
 from models.population.churn import Rhythm, p_alive, risk
 from models.population.snapshot import Churn
 from streams.population.epoch import Population

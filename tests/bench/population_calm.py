@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from panels import DAY_MS
 from populations import GROUPS, drawn
 
+from models.calendar import DAY_MS
 from models.population.clusters import Assigner, Membership
 from models.population.snapshot import Three
 from streams.population.clustering import Clustering

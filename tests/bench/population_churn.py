@@ -3,13 +3,13 @@
 import random
 import time
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
 from panels import (
     CHURN,
-    DAY_MS,
     VALUE,
     cdnow_purchases,
     lifetimes_fitter,
@@ -20,7 +20,8 @@ from panels import (
 )
 from sklearn.metrics import roc_auc_score
 
-from models.population.churn import p_alive, p_buys, risk
+from models.calendar import DAY_MS
+from models.population.churn import Rhythm, p_alive, p_buys, risk
 from models.population.value import clv_minor, expected_orders, expected_spend_minor
 from streams.population.epoch import Population
 from streams.population.fit import bg_nbd_log_likelihood, fit_bg_nbd
@@ -138,7 +139,7 @@ def brute_force(seed: int, customers: int = 200) -> None:
 
 def cost() -> None:
     """What a worker pays."""
-    calls = {
+    calls: dict[str, Callable[[Rhythm, int], object]] = {
         "p_alive": lambda one, at: p_alive(one, at, CHURN),
         "risk and its instant": lambda one, at: risk(one, at, CHURN),
         "expected_orders": lambda one, at: expected_orders(one, at, CHURN),

@@ -7,10 +7,10 @@ labels. The reference is scikit-learn's k-means with 20 starts on all customers 
 import json
 
 import numpy as np
-from panels import DAY_MS
 from populations import Score, cdnow_features, cdnow_world, drawn, judged, reference
 from sklearn.metrics import adjusted_rand_score
 
+from models.calendar import DAY_MS
 from models.population.clusters import FEATURES, TRANSFORM
 from streams.population.clustering import Clustering
 from streams.population.lloyd import nearest

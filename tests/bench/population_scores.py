@@ -5,9 +5,9 @@ first to the last of them, and any quintile those ranks touch.
 """
 
 import numpy as np
-from panels import DAY_MS
 from populations import Now, World, cdnow_world, now, right, simulated
 
+from models.calendar import DAY_MS
 from models.population.quintiles import recency_score, score
 from models.population.row import Row
 from models.population.sample import in_panel
@@ -59,7 +59,9 @@ def by_luck(seed: int, samples: int = 40) -> None:
         inside = rng.random(len(at.who)) < 49_400 / len(at.who)
         late, money = np.array(edges(silent[inside]).at), np.array(edges(at.minor[inside]).at)
         r, m = 5 - np.searchsorted(late, silent, "right"), 1 + np.searchsorted(money, at.minor, "left")
-        shares.append((right(silent, r, falling=True)[0], right(at.minor, m, falling=False)[0]))
+        shares.append(
+            (right(silent, r.tolist(), falling=True)[0], right(at.minor, m.tolist(), falling=False)[0])
+        )
     for name, column in zip(("recency", "monetary"), zip(*shares, strict=True), strict=True):
         reach = np.mean(np.array(column) >= 0.99)
         print(f"  {samples} random panels of 49,400 of {len(at.who):,}, {name}: mean {np.mean(column):.4%}, "

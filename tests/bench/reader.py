@@ -123,7 +123,7 @@ def contenders(url: str, profiles: int, draw: random.Random) -> dict[str, Call]:
     sys.modules["profilestream_reader"] = streams.reader  # the example's name for it
     import recommend
 
-    client = redis.Redis.from_url(url, **options())
+    client: Any = redis.Redis.from_url(url, **options())
     plain, cached = (
         ProfileReader(url, PATIENT),
         ProfileReader(url, PATIENT, cache=profiles),

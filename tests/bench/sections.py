@@ -30,7 +30,7 @@ from models.baskets import baskets
 from models.channels import Channels
 from models.details import details
 from models.engagement import Engagement
-from models.events import Click, Event, Order, Service, parse
+from models.events import Click, Control, Event, Order, Service, parse
 from models.habits import Habits
 from models.journey import Journey
 from models.orders import CANCELLED, UNKNOWN, Effect, Orders
@@ -69,13 +69,14 @@ def load(households: int, seed: int) -> Input:
         events[event["customer_id"]].append(parse(event["type"], orjson.dumps(event), latest_ms=None))
     effects: dict[str, list[Effect]] = defaultdict(list)
     states = []
-    for cid, some in events.items():
+    for cid, known in events.items():
         ledger, state = Orders(), State()
-        for n, event in enumerate(some):
-            if isinstance(event, Order):
-                effects[cid] += join(ledger, event)
-            aggregates.apply(state, event, RULES, event.ts_ms)
-            state.as_of_ms = event.ts_ms
+        for n, one in enumerate(known):
+            assert not isinstance(one, Control)
+            if isinstance(one, Order):
+                effects[cid] += join(ledger, one)
+            aggregates.apply(state, one, RULES, one.ts_ms)
+            state.as_of_ms = one.ts_ms
             if n % 10 == 0:
                 states.append(codec.decode(codec.encode(state)))
     return Input(dict(events), dict(effects), states)

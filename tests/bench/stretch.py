@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import redis
 from harness import ROOT, Site
-from latency import _channel, _listen, _percentile, customer_of
+from latency import _channel, _listen, _percentile, _subscribe, customer_of
 
 EVERY = 20  # one order in so many is watched
 REWRITE_AT = "auto-aof-rewrite-percentage"  # by how much the file has grown
@@ -76,13 +76,17 @@ def live(here: Site, client: "redis.Redis", args: argparse.Namespace, number: in
     count = rate * seconds
     watched = {_channel(customer_of(i)): i for i in range(0, count, EVERY)}
     before = client.info("persistence")["aof_rewrites"]
-    with rewriting(client, args.rewriting):
+    with (
+        client.pubsub(ignore_subscribe_messages=True) as listener,  # type: ignore[no-untyped-call]
+        rewriting(client, args.rewriting),
+    ):
+        _subscribe(listener, list(watched))
         start_s = time.monotonic() + 2.0
         argv = [sys.executable, str(SENDER), "--send", here.config.brokers, str(start_s), str(number)]
         argv += ["--rate", str(rate), "--seconds", str(seconds)]
         sender = subprocess.Popen(argv, stdout=subprocess.PIPE, env={"PYTHONPATH": str(ROOT)})
         try:
-            seen = _listen(client, watched, start_s + seconds + 5)
+            seen = _listen(listener, watched, start_s + seconds + 5)
             behind_ms = float(sender.communicate(timeout=60)[0])
         finally:
             sender.kill()
