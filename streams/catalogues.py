@@ -122,6 +122,11 @@ def progress(client: Any, buckets: int, revision: int) -> Progress:
     return Progress(count, buckets, read(client).judged)
 
 
+def is_swept(client: Any, buckets: int) -> bool:
+    """Whether everyone is judged under what is in force."""
+    return progress(client, buckets, read(client).revision).done == buckets
+
+
 def members(client: Any, buckets: int, name: str) -> Iterator[str]:
     """Customers in a set of members, in no order; found by SSCAN, so the server stays responsive."""
     for b in range(buckets):

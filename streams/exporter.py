@@ -12,7 +12,6 @@ from models.rules import Rules
 from models.view import View
 from streams import keys
 from streams.store.contract import StoreError, StoreUnfit
-from streams.topics import DEAD_LETTER
 
 CHUNK = 500  # profiles in one round trip
 
@@ -84,14 +83,3 @@ def connect(url: str, buckets: int | None = None) -> Any:
     if buckets is not None and stored is not None and int(stored) != buckets:
         raise StoreUnfit(f"the store has {int(stored)} buckets, the configuration says {buckets}")
     return client
-
-
-def dead_letters(brokers: str) -> int:
-    """How many dead letters there are.
-
-    Raises:
-        Unavailable: the broker does not answer.
-    """
-    from streams.recorded import records  # its clients take a while to import, and few callers count
-
-    return sum(1 for _ in records(brokers, (DEAD_LETTER,)))

@@ -144,6 +144,11 @@ def records(brokers: str, topics: Iterable[str], notes: list[str] | None = None)
         yield from _to_the_end(client, topics, [] if notes is None else notes)
 
 
+def dead_letters(brokers: str) -> int:
+    """How many dead letters there are; raises as `records` does."""
+    return sum(1 for _ in records(brokers, (DEAD_LETTER,)))
+
+
 def _to_the_end(consumer: Any, topics: Iterable[str], notes: list[str]) -> Iterator[Any]:
     tps = [TopicPartition(t, p) for t in topics for p in partitions_of(consumer, t)]
     known = {tp.topic for tp in tps}

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -73,11 +72,3 @@ class Waited:
 READERS: dict[str, Any] = {"blocking": ProfileReader, "asyncio": Waited}
 QUICK = Settings(timeout_s=0.2, pulse_s=0.1)
 PATIENT = QUICK._replace(timeout_s=30)  # for what the store has to say, however busy the machine is
-
-
-def wait_for(met: Callable[[], Any], within_s: float = 60.0) -> None:
-    """Until a condition holds; fails where it never does."""
-    deadline_s = time.monotonic() + within_s
-    while not met():
-        assert time.monotonic() < deadline_s, "not in time"
-        time.sleep(0.005)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import orjson
 
-from streams import exporter, keys
+from streams import exporter, keys, recorded
 from streams.local import load
 from streams.local.process import LocalProcess, LocalProcessError
 from streams.local.stack import LocalStack
@@ -53,7 +53,7 @@ def bench(events: int, seed: int, as_json: bool) -> None:
         client = exporter.connect(stack.config.redis_url)
         result = _measure(client, stack.start_worker(), sum(ends.values()))
         result["profiles"] = len(exporter.customer_ids(client))
-        result["dead_letters"] = exporter.dead_letters(stack.config.brokers)
+        result["dead_letters"] = recorded.dead_letters(stack.config.brokers)
         info = client.info("server")
         client.close()
     store = f"{info.get('server_name', 'redis')} {info.get('valkey_version', info['redis_version'])}"

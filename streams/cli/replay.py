@@ -12,7 +12,7 @@ import click
 import orjson
 
 from models.calendar import iso
-from streams import catalogues, exporter, keys
+from streams import catalogues, exporter, keys, recorded
 from streams.cli.options import Context, pass_context
 from streams.config import Config, instant_ms
 from streams.local import load
@@ -98,7 +98,7 @@ def _embedded(
             rules = catalogues.rules_in_force(client, stack.config)
             found = exporter.documents(client, ids, stack.config.buckets, rules, at_ms, now_ms)
             exporter.write_jsonl(out, (doc for _, doc in found))
-        dead = exporter.dead_letters(stack.config.brokers)
+        dead = recorded.dead_letters(stack.config.brokers)
         return {
             "events": sum(ends.values()),
             "profiles": len(ids),

@@ -187,17 +187,11 @@ class Deployment:
     def settle(self) -> None:
         """Until nothing moves: all is applied and judged, what fell due is fired, the console knows it."""
         buckets = self.stack.config.buckets
-        self.until(self._swept)
+        self.until(lambda: catalogues.is_swept(self.client, buckets))
         wait_settled(self.client, buckets, self._ends, self._newest_ms, self.stack.workers,
                      time.monotonic() + WITHIN_S)  # fmt: skip
         self.until(lambda: self._recorded() >= self._announced())
         self.until(self._fed)
-
-    def _swept(self) -> bool:
-        """Everyone is judged under the rules and the population in force."""
-        revision = catalogues.read(self.client).revision
-        found = catalogues.progress(self.client, self.stack.config.buckets, revision)
-        return found.done == found.buckets
 
     def _announced(self) -> int:
         """Tag changes that there ever were, as each customer's state has them numbered."""

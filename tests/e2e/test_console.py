@@ -13,6 +13,7 @@ import pytest
 import redis
 from faults.crash_run import Fire, within_contract
 from kafka import KafkaProducer
+from waiting import wait_for
 
 from models.rules import DAY_MS
 from streams import keys
@@ -49,7 +50,7 @@ class Run:
         """One more console, answering."""
         url = self.stack.start_console(free_port())
         self.urls.append(url)
-        wait(lambda: ask(url, "/api/live") is not None)
+        wait_for(lambda: ask(url, "/api/live") is not None)
         return url
 
     def spoil(self, topic: str, *values: bytes) -> None:
@@ -75,18 +76,11 @@ class Run:
             told = sum(n for name, n in at.items() if name.startswith(f"{TAG_CHANGES}/"))
             return told >= wanted and at.get(f"{DEAD_LETTER}/0", 0) >= len(letters)
 
-        wait(is_counted)
+        wait_for(is_counted)
 
     def changes(self) -> list[Row]:
         """What the topic says, each once."""
         return list({event["id"]: event for event in self.fire.announced()}.values())
-
-
-def wait(met: Callable[[], bool], timeout_s: float = 120) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not met():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def comes_to(look: Callable[[], Any], wanted: Any) -> None:
@@ -223,7 +217,7 @@ def test_a_second_console_takes_over_and_counts_nothing_twice(run: Run) -> None:
     store = run.store()
     lease: Callable[[], bytes | None] = lambda: store.get(keys.console("lease"))  # noqa: E731
     first = run.console()
-    wait(lambda: lease() is not None)
+    wait_for(lambda: lease() is not None)
     of_first, second = lease(), run.console()
     run.fire.produce(run.events[:third])
     run.fire.settle()
@@ -235,9 +229,9 @@ def test_a_second_console_takes_over_and_counts_nothing_twice(run: Run) -> None:
     run.stack.consoles[0 if is_first else 1].kill()  # the one that records
     run.fire.produce(run.events[third:])
     run.fire.settle()
-    wait(lambda: lease() not in (None, holder))
+    wait_for(lambda: lease() not in (None, holder))
     run.recorded()
-    wait(lambda: store.zcard(keys.VITALS) == 2)  # the dead one is forgotten
+    wait_for(lambda: store.zcard(keys.VITALS) == 2)  # the dead one is forgotten
     check(run, second if is_first else first)
 
 
@@ -300,7 +294,7 @@ def test_fifty_pages_ask_the_store_no_more_than_none(run: Run) -> None:
         return said["total_commands_processed"], said["cmdstat_xlen"]["calls"] // buckets
 
     before = asked()
-    wait(lambda: asked()[1] >= before[1] + 6)
+    wait_for(lambda: asked()[1] >= before[1] + 6)
     after = asked()
     of_look = (after[0] - before[0]) / (after[1] - before[1])
 

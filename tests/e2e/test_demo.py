@@ -15,6 +15,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from waiting import wait_for
 
 from streams.local.synthetic import synthetic
 
@@ -70,13 +71,6 @@ class Demo:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "tmp").mkdir()
     return tmp_path / "tmp"
-
-
-def wait_for(condition: object, timeout_s: float = 120) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def test_once_without_a_terminal(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The engine on live brokers: subscribe, rebalance, seek, commit, graceful stop."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from commits import committed
 from conftest import missing
 from faults.crash_run import Fire, check, within_contract
 from parts import ApacheKafka, kafka_available
+from waiting import wait_for
 
 from models.rules import DAY_MS
 from streams import exporter, keys
@@ -35,13 +36,6 @@ def owners(fire: Fire) -> int:
     """Live workers, as they report themselves; one that is held up for five seconds is none."""
     client = exporter.connect(fire.stack.store.url)
     return int(client.zcount(keys.WORKERS, int(time.time() * 1000), "+inf"))
-
-
-def wait_for(met: Callable[[], bool], within_s: float = 120) -> None:
-    deadline_s = time.monotonic() + within_s
-    while not met():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.1)
 
 
 def test_workers_join_and_leave_and_every_event_counts_once(fire: Fire, seed: int) -> None:

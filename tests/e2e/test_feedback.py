@@ -10,6 +10,7 @@ import orjson
 import pytest
 from faults.alert_run import HOUR, T0, produce
 from kafka import KafkaProducer
+from waiting import wait_for
 
 from models import changes
 from models.step import Change
@@ -30,13 +31,6 @@ pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.ma
 def rules_file(name: str) -> settings.Settings:
     rule = {"tag": "churn_risk", "values": ["high"]}
     return settings.settings({"name": name, "salt": "s", "holdout": 0.4, "rules": {"churn": rule}}, {})
-
-
-def wait_for(met: Callable[[], bool], timeout_s: float = 120) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 class Part:

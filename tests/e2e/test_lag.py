@@ -25,6 +25,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from parts import ApacheKafka, kafka_available
 from prometheus_client.parser import text_string_to_metric_families as parsed
 from rollout import Traffic, history
+from waiting import wait_for
 
 from streams import admin, keys
 from streams.config import PREFIX, Config
@@ -357,14 +358,6 @@ def fetched(port: int, path: str) -> tuple[int, str]:
         return 0, ""
 
 
-def until(what: Callable[[], Any], within_s: float = WAIT_S) -> Any:
-    deadline_s = time.monotonic() + within_s
-    while not (found := what()):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
-    return found
-
-
 def test_the_exporter_tells_what_the_command_tells_and_outlives_the_broker(
     world: World, kafka: ApacheKafka, tmp_path: Path
 ) -> None:
@@ -375,9 +368,9 @@ def test_the_exporter_tells_what_the_command_tells_and_outlives_the_broker(
     with (tmp_path / "out").open("wb") as out:
         child = subprocess.Popen(argv, env=environment(world.stack), stdout=out, stderr=out)
     try:
-        until(lambda: fetched(port, "/readyz")[0] == 200)
+        wait_for(lambda: fetched(port, "/readyz")[0] == 200)
         made = world.lag("--over", "0")[1]
-        text = until(
+        text = wait_for(
             lambda: (
                 (told := fetched(port, "/metrics")[1]).count("\nprofilestream_group_lag_records{") and told
             )
@@ -396,12 +389,12 @@ def test_the_exporter_tells_what_the_command_tells_and_outlives_the_broker(
         assert (of["group_members", None, None, None], of["broker_up", None, None, None]) == (0, 1)
         world.probe.close()  # else its client keeps trying while nothing listens
         kafka.process.kill()
-        until(lambda: "profilestream_broker_up 0.0" in fetched(port, "/metrics")[1])
-        assert until(lambda: fetched(port, "/readyz")[0]) == 503
-        assert until(lambda: fetched(port, "/healthz")[0]) == 200
+        wait_for(lambda: "profilestream_broker_up 0.0" in fetched(port, "/metrics")[1])
+        assert wait_for(lambda: fetched(port, "/readyz")[0]) == 503
+        assert wait_for(lambda: fetched(port, "/healthz")[0]) == 200
         assert "group_lag" not in fetched(port, "/metrics")[1]
         kafka.start()
-        until(lambda: fetched(port, "/readyz")[0] == 200)
+        wait_for(lambda: fetched(port, "/readyz")[0] == 200)
         child.send_signal(signal.SIGTERM)
         assert child.wait(60) == 0
     finally:
@@ -518,7 +511,7 @@ def test_on_the_embedded_broker_ends_are_exact_where_listed_offsets_are_not(tmp_
 
         def look() -> Sample:
             """One to which the broker answered in time; there is no store."""
-            return until(lambda: None if (sample := probe.look()).broker_says or sample.notes else sample)
+            return wait_for(lambda: None if (sample := probe.look()).broker_says or sample.notes else sample)
 
         sample = look()
         assert sample.missing == ("orders", "clicks", "service", "control")
@@ -576,7 +569,7 @@ def test_the_right_to_describe_is_enough_for_records_but_not_for_ages(tmp_path: 
                     return found if found.notes[: len(notes)] == notes else None
                 return None
 
-            found: Seen = until(look)
+            found: Seen = wait_for(look)
             return found
 
         seen = noting("ages are not known: TopicAuthorizationFailedError")

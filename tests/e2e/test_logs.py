@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ import orjson
 import pytest
 import redis
 import rollout
+from waiting import wait_for
 
 from streams import catalogues, keys
 from streams.local import load
@@ -75,19 +75,6 @@ def lines(process: LocalProcess) -> list[dict[str, Any]]:
     return found
 
 
-def wait_for(met: Callable[[], Any], within_s: float = 120) -> None:
-    deadline = time.monotonic() + within_s
-    while not met():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
-
-
-def swept(stack: LocalStack, client: Any) -> bool:
-    """Everyone is judged under the population in force."""
-    found = catalogues.progress(client, stack.config.buckets, catalogues.read(client).revision)
-    return found.done == found.buckets
-
-
 def spoil(client: Any) -> None:
     """A fault that ends a worker at the next event: no timer is left that would meet it before."""
     for name in client.scan_iter("ps:profile:*"):
@@ -112,7 +99,7 @@ def test_no_log_names_anybody_whatever_happens(tmp_path: Path, seed: int) -> Non
         wait_for(lambda: sum("starting on" in one["message"] for one in lines(worker)) >= 2)
         rollout.settle(stack, client, ends, 120)
         trainer.stop(timeout_s=60)
-        wait_for(lambda: swept(stack, client))
+        wait_for(lambda: catalogues.is_swept(client, stack.config.buckets))
         worker.kill()
         spoil(client)
         worker.start()

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import rollout
 from faults import alert_run
 from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import wait_for
 
 from models import changes
 from models.step import Change
@@ -40,15 +41,6 @@ SETTINGS = {"partitions": 2, "commit_interval_s": 0.3, "metrics": "127.0.0.1:0",
 DAY_MS = 86_400_000
 WRONG = [b"{", b'{"type":"order"}', b'{"type":"order","event_id":"e","customer_id":"zqx-1","ts":1}', b"[]"]
 Samples = dict[str, dict[tuple[str, ...], float]]
-
-
-def wait_for(met: Callable[[], Any], within_s: float = 120) -> Any:
-    """The first answer that says anything."""
-    deadline = time.monotonic() + within_s
-    while not (found := met()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
-    return found
 
 
 def get(process: LocalProcess, path: str) -> tuple[int, str]:
@@ -187,12 +179,8 @@ def at_rest(stack: LocalStack, worker: LocalProcess) -> tuple[Samples, list[Any]
 
 def swept(stack: LocalStack) -> bool:
     """Everyone is judged under the population in force, which the worker does beside its events."""
-    client = exporter.connect(stack.config.redis_url)
-    try:
-        found = catalogues.progress(client, stack.config.buckets, catalogues.read(client).revision)
-        return found.done == found.buckets
-    finally:
-        client.close()
+    with exporter.connect(stack.config.redis_url) as client:
+        return catalogues.is_swept(client, stack.config.buckets)
 
 
 def quiet(said: Samples) -> bool:

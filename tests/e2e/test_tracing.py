@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +13,7 @@ import orjson
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from waiting import wait_for
 
 from streams.local.ports import free_port
 from streams.local.stack import LocalStack
@@ -74,15 +75,6 @@ def collecting() -> Iterator[Collector]:
         found.server.shutdown()
         found.server.server_close()
         thread.join()
-
-
-def wait_for(met: Callable[[], Any], within_s: float = 120) -> Any:
-    """The first answer that says anything."""
-    deadline = time.monotonic() + within_s
-    while not (found := met()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
-    return found
 
 
 def send(brokers: str, customers: dict[str, str]) -> None:

@@ -6,7 +6,6 @@ import socket
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import orjson
 import pytest
 import rollout
 from faults.crash_run import within_contract
+from waiting import wait_for
 
 from models import codec, rfm
 from models.population.codec import decode
@@ -100,13 +100,6 @@ def stop_trainers(stack: LocalStack) -> None:
     assert "customer-" not in logs
     with exporter.connect(stack.config.redis_url) as client:
         assert client.get(keys.TRAINER) is None
-
-
-def wait_for(met: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + WAIT_S
-    while not met():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 def version(client: Any) -> int:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import orjson
 import pytest
-from deployed import BUCKETS, PATIENT, QUICK, READERS, Deployed, document, wait_for
+from deployed import BUCKETS, PATIENT, QUICK, READERS, Deployed, document
 from proxy import Proxy
+from waiting import wait_for
 
 from streams import keys
 from streams.local.store import EmbeddedStore

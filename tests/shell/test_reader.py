@@ -17,10 +17,11 @@ import orjson
 import pytest
 import redis
 from conftest import missing
-from deployed import BUCKETS, PATIENT, QUICK, READERS, Deployed, Waited, document, wait_for
+from deployed import BUCKETS, PATIENT, QUICK, READERS, Deployed, Waited, document
 from parts import REDIS_SERVER, redis_server_available
 from redis.cluster import RedisCluster
 from redis.sentinel import Sentinel
+from waiting import wait_for
 
 from models.reference_typed import typed_text
 from streams import keys
