@@ -118,9 +118,8 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         send(brokers, "orders", WRONG)
         came = Counter(name for name, _, _ in rows) + Counter({"orders": len(WRONG)})
         wait_for(lambda: summed(scraped(worker, "worker").get("records_total", {}), 0) == came)
-        wait_for(
-            lambda: at_rest(stack, worker)
-        )  # taken in is not yet applied, and the trainer wants profiles
+        # Taken in is not yet applied, and the trainer wants profiles.
+        wait_for(lambda: at_rest(stack, worker))
         trained_s = time.time()
         rollout.cli(stack, "trainer", "--once")
         wait_for(lambda: not everything(scraped(worker, "worker")) - {"data_gap_records_total"})
