@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError
 
 from streams.config import Config
 from streams.store.contract import Unavailable
@@ -71,13 +71,25 @@ def create_topics(config: Config, append_time: bool = True) -> dict[str, str]:
                 "replication_factor": config.replication,
                 "configs": settings,
             }
-            try:
-                client.create_topics({spec.name: options}, timeout_ms=TIMEOUT_MS)
-                out[spec.name] = "created"
-            except TopicAlreadyExistsError:
-                out[spec.name] = "exists"
+            out[spec.name] = _create(client, spec.name, options)
         _wait_until_described(client)
     return out
+
+
+def _create(client: Any, name: str, options: dict[str, Any]) -> str:
+    """Create a topic; too few brokers for its replication are waited for: some may still be joining."""
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while True:
+        try:
+            client.create_topics({name: options}, timeout_ms=TIMEOUT_MS)
+        except TopicAlreadyExistsError:
+            return "exists"
+        except InvalidReplicationFactorError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return "created"
 
 
 def _wait_until_described(client: Any) -> None:

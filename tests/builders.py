@@ -10,6 +10,7 @@ import orjson
 from models import codec, document, step
 from models.announcing import Change
 from models.catalogue.load import load
+from models.engagement import SEEN_MOST
 from models.events import Event, parse
 from models.rules import Rules
 from models.state import State
@@ -90,6 +91,19 @@ def arrive(events: Iterable[dict[str, Any]], mark_ms: int | None = None) -> Iter
         ts_ms = event_time_ms(event["ts"])
         yield Arrival(parsed(event), source, offsets[source], ts_ms if mark_ms is None else mark_ms)
         offsets[source] += 1
+
+
+def told_apart(arriving: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the copies of clicks that come when their original is forgotten: those count again."""
+    ids: list[str] = []
+    out: list[dict[str, Any]] = []
+    for event in arriving:
+        if event["type"] == "click" and event["event_id"] not in ids[-SEEN_MOST:]:
+            if event["event_id"] in ids:
+                continue
+            ids.append(event["event_id"])
+        out.append(event)
+    return out
 
 
 class Rec(NamedTuple):

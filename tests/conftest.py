@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from parts import (
     CHROMIUM,
     INSTALL,
@@ -22,6 +23,7 @@ from parts import (
     redis_server_available,
 )
 
+from streams import admin, recorded
 from streams.local.broker import EmbeddedBroker
 from streams.local.process import LocalProcessError
 from streams.local.server import LocalServer
@@ -44,6 +46,14 @@ def pytest_configure() -> None:
         settings.load_profile("unhurried")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # With CI=true examples follow from the test and from the constants in those modules of ours that are
+    # imported by then, which depends on what xdist gave a worker before. What is imported now all have alike.
+    if any(getattr(getattr(item, "obj", None), "is_hypothesis_test", False) for item in session.items):
+        known = providers._get_local_constants()
+        providers._get_local_constants = lambda: known
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A failure is shown when it happens: the suite takes minutes, and may be cut off."""
     if report.failed:
@@ -62,6 +72,16 @@ def pytest_report_header(config: pytest.Config) -> str:
 def seed(request: pytest.FixtureRequest) -> int:
     """Where every random draw of a test starts; the header of the run shows it."""
     return int(request.config.getoption("--seed"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Ten seconds are enough for a person's broker; here it starts, and shares two cores with other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(admin, "TIMEOUT_MS", 60_000)
+        patch.setattr(recorded, "_TIMEOUT_MS", 60_000)
+        patch.setattr(recorded, "_PATIENCE", 600)  # polls of 0.1 s
+        yield
 
 
 def missing(part: str) -> NoReturn:
@@ -88,7 +108,9 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKaf
     """Apache Kafka; topics of all tests live side by side in it."""
     if not kafka_available():
         missing("Apache Kafka")
-    with ApacheKafka(tmp_path_factory.mktemp("apache-kafka")) as server:
+    # Nobody kills it: where the machine stands still it need not be given up, nor refuse topics after that.
+    directory = tmp_path_factory.mktemp("apache-kafka")
+    with ApacheKafka(directory, broker_session_timeout_ms="120000") as server:
         yield server
 
 

@@ -112,7 +112,7 @@ async def served(
 
 async def until(met: Callable[[], bool]) -> None:
     """Wait for what has no event."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not met():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -10,6 +10,7 @@ import redis
 from streams import keys
 from streams.reader import AsyncProfileReader, ProfileReader, Settings
 from streams.store.checks import LAYOUT
+from streams.store.redis_store import RedisStore
 
 BUCKETS = 64
 VIP = "[tags.vip]\nmembers = true\n[tags.stage]\nkind = 'category'\nmembers = true\n[tags.quiet]\n"
@@ -31,7 +32,7 @@ class Deployed:
     """
 
     def __init__(self, url: str) -> None:
-        self.client = redis.Redis.from_url(url, protocol=2, socket_timeout=10)
+        self.client = redis.Redis.from_url(url, protocol=2, socket_timeout=60)
         self.client.flushall()
         self.client.hset(keys.META, mapping={"buckets": BUCKETS, "layout": LAYOUT, "epoch": "e"})
         self.client.hset(keys.CATALOGUE, mapping={"revision": 1, "text": VIP})
@@ -49,6 +50,13 @@ class Deployed:
         self.client.hset(key, keys.DOC, orjson.dumps(document(customer_id)) if doc is None else doc)
         self.client.sadd(keys.members(b, "vip"), customer_id)
         return key
+
+
+def patient_store(url: str, buckets: int = BUCKETS, **more: Any) -> RedisStore:
+    """The store as workers have it, with patience for a machine that is busy: it asks nothing twice."""
+    store = RedisStore(url, buckets, **more)
+    store._client.connection_pool.connection_kwargs |= {"socket_timeout": 60, "socket_connect_timeout": 60}
+    return store
 
 
 class Waited:

@@ -121,7 +121,7 @@ class Prometheus(LocalServer):
         argv = ["prometheus", f"--config.file={directory / 'prometheus.yml'}", "--log.level=warn"]
         argv += [f"--storage.tsdb.path={directory / 'data'}", f"--web.listen-address={self.url[7:]}"]
         process = LocalProcess("Prometheus", argv, log=directory / "prometheus.log", env={})
-        super().__init__(process, self._is_ready, 90.0)
+        super().__init__(process, self._is_ready, 180.0)
 
     def start(self) -> None:
         """Write the configuration, start, and return once it answers."""
@@ -215,7 +215,7 @@ class WatchedStack(LocalStack):
             return None
         at = f"127.0.0.1:{free_port()}"
         process = self.start_watched("console", "console", "--address", at)
-        process.wait_until(lambda: answers(f"http://{at}/api/meta"), 90)
+        process.wait_until(lambda: answers(f"http://{at}/api/meta"), 240)  # others start beside it
         return process
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from waiting import wait_for
 
 from models import codec
 from models.catalogue.catalogue import set_of
@@ -140,7 +141,7 @@ def roll_out(
     traffic = Traffic(stack, seed, ids[: max(1, len(ids) // 20)], live_per_s)
     traffic.start()
     started = time.monotonic()
-    victim = threading.Timer(0.8, _kill, [stack]) if kill else None
+    victim = threading.Thread(target=_kill, args=[stack, client], daemon=True) if kill else None
     if victim is not None:
         victim.start()
     cli(stack, "tags", "apply", str(file))
@@ -165,7 +166,9 @@ def roll_out(
     )  # fmt: skip
 
 
-def _kill(stack: LocalStack) -> None:
+def _kill(stack: LocalStack, client: Any) -> None:
+    """Once the sweep of the second revision is under way, however long the command takes to begin it."""
+    wait_for(lambda: (found := catalogues.read(client)).revision == 2 and found.judged, within_s=600)
     stack.workers[0].kill()
     stack.workers[0].start()
 

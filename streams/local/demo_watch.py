@@ -48,7 +48,7 @@ class Watch:
         applied: records whose effects are in the store.
         rate: of them, a second.
         profiles, stages, segments, risks, clusters: from the stored documents.
-        dead: dead letters.
+        dead: rejected records, each counted once.
         changes: tag changes, each counted once.
         recent: the last of them.
         by_tag: (tag, gained | lost | changed) -> count.
@@ -76,6 +76,7 @@ class Watch:
         self._client = exporter.connect(config.redis_url)
         self._consumer: Any = None
         self._seqs: dict[str, int] = {}
+        self._rejected: set[tuple[str, int, int]] = set()  # a letter may come twice, as a tag change may
         self._past: deque[tuple[float, int]] = deque()
         self._marks: dict[str, int] = {}
         self._stored: dict[str, int] = {}
@@ -112,7 +113,9 @@ class Watch:
             now_s = time.monotonic()
             for tp, records in found.items():
                 if tp.topic == DEAD_LETTER:
-                    self.dead += len(records)
+                    letters = (orjson.loads(record.value) for record in records)
+                    self._rejected |= {(one["topic"], one["partition"], one["offset"]) for one in letters}
+                    self.dead = len(self._rejected)
                     continue
                 for record in records:
                     self._note(orjson.loads(record.value), now_s)

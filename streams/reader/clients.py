@@ -79,8 +79,8 @@ class ProfileReader(_Reader):
     """Reads profiles, blocking; safe to share between threads.
 
     >>> with ProfileReader("redis://127.0.0.1:1/0") as reader:
-    ...     reader.get("c-1")
-    Unknown(reason='unreachable', detail='ConnectionError', age_s=None, as_of=None)
+    ...     reader.get("c-1").reason
+    'unreachable'
 
     Args:
         source: redis:// or rediss:// URL with user and password where there are some, or a redis-py client of

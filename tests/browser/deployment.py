@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,8 @@ from streams.local.demo_story import Row, Story, of_households
 from streams.local.ports import free_port
 from streams.local.process import LocalProcess
 from streams.local.stack import LocalStack
+from streams.recorded import records
+from streams.topics import DEAD_LETTER
 
 Result = TypeVar("Result")
 SETTINGS = {"clock": "event", "partitions": 4, "commit_interval_s": 0.3, "relay_durable": False,
@@ -37,10 +40,15 @@ WITHIN_S = 180.0
 HOSTILE = "<img src=x onerror=document.title='pwned'>/../?q=1#x"
 MARKUP = "<b onclick=alert(1)>Q</b>"
 WITHDRAWN = "withdrawn-1"
-# The console gives up on the store after a second and a half and says so on the page: the tests provoke that
-# by stopping the store, and a busy machine shall not.
-PATIENT = "from streams.console import known; known.TIMEOUT_S = 60.0; from streams.cli import main; main()"
-# What is refused, by reason.
+# The console gives up on the store after a second and a half and says so on the page; on its first look, its
+# first survey and a search it gives up within seconds, too. The tests provoke that by stopping the store, and
+# a busy machine shall not.
+PATIENT = (
+    "from streams.console import app, customer, known, live; "
+    "known.TIMEOUT_S = live.FIRST_S = app.FIRST_SURVEY_S = customer.SEARCH_S = 60.0; "
+    "from streams.cli import main; main()"
+)
+# What is sent to be refused, by reason.
 REFUSED = {"not_json": 3, "bad_timestamp": 2, "negative_amount": 1}
 
 
@@ -174,6 +182,11 @@ class Deployment:
         self._newest_ms = now_ms + len(events) - 1
         self._send([*refused, *load.rows(rows, lambda _: True)])
         self.settle()
+
+    def refused(self) -> Counter[str]:
+        """Dead letters by reason, as the topic has them: each at least once, and twice after a rebalance."""
+        letters = records(self.stack.config.brokers, (DEAD_LETTER,))
+        return Counter(orjson.loads(one.value)["reason"] for one in letters)
 
     def profiles(self) -> int:
         """How many there are in Redis."""

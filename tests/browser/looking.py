@@ -4,14 +4,20 @@ import re
 import time
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page
 
-PATIENCE_MS = 60_000  # a browser beside other load; what is waited for ends the wait
+PATIENCE_MS = 120_000  # a browser beside other load; what is waited for ends the wait
 ARTEFACTS = Path(__file__).parents[2] / ".artefacts" / "console"
 
-
+# Puts it out of sight, or back.
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 HEARD = """async (at) => ((await import("/static/js/stream.js")).latest()?.at_ms ?? 0) > at"""
+IS = """async (state) => (await import("/static/js/stream.js")).link.state === state"""
 
 
 class Look:
@@ -48,7 +54,14 @@ class Look:
     def hear(self) -> None:
         """Until the page has taken in everything that the console has told by now."""
         now_ms = int(time.time() * 1000)
-        self.page.wait_for_function(HEARD, arg=now_ms)
+        self.until(HEARD, now_ms)
+
+    def until(self, script: str, arg: Any = None) -> None:
+        """Until a script says so; asked again and again, for `wait_for_function` takes a promise for true."""
+        deadline_s = time.monotonic() + PATIENCE_MS / 1000
+        while not self.page.evaluate(script, arg):
+            assert time.monotonic() < deadline_s, script
+            self.page.wait_for_timeout(50)
 
 
 def picture(found: Look, name: str) -> None:

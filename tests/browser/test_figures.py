@@ -10,10 +10,11 @@ import pytest
 from playwright.sync_api import APIResponse, Locator, Route, expect
 
 from browser.deployment import REFUSED, Deployment
-from browser.looking import Look, rounded
+from browser.looking import HIDE, IS, PATIENCE_MS, Look, rounded
 from streams import keys
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
+ASKED = "**/api/tag-changes?*"
 
 
 def documents(deployment: Deployment) -> dict[str, dict[str, Any]]:
@@ -38,8 +39,8 @@ def tile(found: Look, label: str) -> Locator:
 def test_live_figures_are_those_of_the_api_and_move(
     look: Callable[..., Look], deployment: Deployment
 ) -> None:
-    found = look(deployment.url, "#/live")
-    expect(tile(found, "Dead letters").locator(".value")).to_have_text(str(sum(REFUSED.values())))
+    found, refused = look(deployment.url, "#/live"), deployment.refused()
+    expect(tile(found, "Dead letters").locator(".value")).to_have_text(str(refused.total()))
     expect(tile(found, "Profiles").locator(".value")).to_have_text(f"{len(documents(deployment)):,}")
     detail = tile(found, "Events / s").locator(".detail")
     expect(detail).to_contain_text("applied")
@@ -52,11 +53,11 @@ def test_live_figures_are_those_of_the_api_and_move(
     assert shown != before
     assert total == deployment.applied()
     by_reason = deployment.get("live")["dead_letters"]
-    assert by_reason == REFUSED
+    assert by_reason == refused
     rows = found.page.locator("main .bars li")
-    expect(rows).to_have_count(len(REFUSED))
-    expect(rows.first).to_contain_text("Not UTF-8 JSON")
-    expect(rows.first).to_contain_text(str(REFUSED["not_json"]))
+    expect(rows).to_have_count(len(refused))
+    expect(rows.first).to_contain_text(str(max(refused.values())))
+    expect(rows.filter(has_text="Not UTF-8 JSON")).to_contain_text(str(refused["not_json"]))
     expect(found.page.locator(".processes")).to_contain_text("Worker")
     expect(found.page.locator("#light")).to_have_text(re.compile("Fresh|Attention"))
 
@@ -169,7 +170,7 @@ def test_what_changes_while_the_feed_is_asked_for_is_shown(
     page = found.page
     expect(page.locator(".feed tbody tr")).to_have_count(100)
     answers: list[tuple[Route, APIResponse]] = []
-    page.route("**/api/tag-changes?*", lambda route: answers.append((route, route.fetch())))
+    page.route(ASKED, lambda route: answers.append((route, route.fetch(timeout=PATIENCE_MS))))
     page.get_by_label("What").select_option("entered")
     deployment.until(lambda: page.wait_for_timeout(50) or answers)
     deployment.more(300)
@@ -182,12 +183,34 @@ def test_what_changes_while_the_feed_is_asked_for_is_shown(
     assert set(page.locator(".feed .moved").all_inner_texts()) == {"+entered"}
 
 
+def test_what_changes_while_nobody_looks_is_there_afterwards(
+    look: Callable[..., Look], deployment: Deployment
+) -> None:
+    found = look(deployment.url, "#/changes")
+    page = found.page
+    rows = page.locator(".feed tbody tr")
+    expect(rows).to_have_count(100)
+    before = deployment.get("tag-changes", limit="1")["changes"][0]
+    page.evaluate(HIDE, True)
+    found.until(IS, "resting")
+    deployment.more(300)
+    deployment.until(lambda: deployment.get("tag-changes", limit="1")["changes"][0] != before)
+    page.evaluate(HIDE, False)
+
+    def agrees() -> bool:
+        latest = deployment.get("tag-changes", limit="100")["changes"]
+        return rows.locator(".who").all_inner_texts()[:100] == [one["customer_id"] for one in latest]
+
+    deployment.until(agrees)
+
+
 def test_a_feed_that_was_refused_comes_by_itself(look: Callable[..., Look], deployment: Deployment) -> None:
     found = look(deployment.url)
     found.forgive("503")
-    found.page.route("**/api/tag-changes?*", lambda route: route.fulfill(status=503), times=1)
+    found.page.route(ASKED, lambda route: route.fulfill(status=503))
     found.go("#/changes")
     expect(found.page.locator("main .notice")).to_contain_text("The store does not answer")
+    found.page.unroute(ASKED)  # once it is seen: the page asks again after five seconds
     expect(found.page.locator(".feed tbody tr")).to_have_count(100)
     expect(found.page.locator("main .notice")).to_have_count(0)
 
@@ -200,6 +223,7 @@ def test_dead_letters_show_where_they_lie_and_nothing_of_what_was_in_them(
     expect(found.page.locator(".head")).to_contain_text(f"{said['total']} in all")
     reasons = found.page.locator("details.reason")
     expect(reasons).to_have_count(len(REFUSED))
+    assert said["total"] == deployment.refused().total()
     for row, reason in zip(reasons.all(), said["reasons"], strict=True):
         expect(row.locator(".count")).to_have_text(str(reason["count"]))
         if row.get_attribute("open") is None:

@@ -27,7 +27,7 @@ need_node = pytest.mark.skipif(
 
 def node(code: str, *args: str) -> str:
     argv = ["node", "--experimental-vm-modules", "--input-type=module", "-e", code, *args]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

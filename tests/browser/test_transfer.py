@@ -6,21 +6,17 @@ import pytest
 from playwright.sync_api import Response, expect
 
 from browser.deployment import Deployment
-from browser.looking import Look
+from browser.looking import HIDE, IS, Look
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
 MOST_BYTES = 1_000_000
-LINK = "import('/static/js/stream.js').then((stream) => stream.link.state)"
-# A stream that says nothing for ten seconds is opened anew, as on a machine that stood still.
-LOST = """async () => {
-  window.lost = 0;
-  const { on } = await import("/static/js/stream.js");
-  on("state", ({ state }) => { window.lost += state === "gone"; });
-}"""
-HIDE = """(hidden) => {
-  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}"""
+# A stream that says nothing for ten seconds is opened anew, as on a machine that stood still: counted from
+# the beginning of a page.
+LOST = """
+window.lost = 0;
+import("/static/js/stream.js").then(({ on }) =>
+  on("state", ({ state }) => { window.lost += state === "gone"; }));
+"""
 
 
 def test_the_whole_page_is_small_and_all_from_here(look: Callable[..., Look], deployment: Deployment) -> None:
@@ -55,12 +51,12 @@ def test_a_page_that_nobody_sees_holds_no_connection(
 ) -> None:
     found = look(deployment.url, "#/live")
     page = found.page
-    page.wait_for_function(f"async () => (await {LINK}) === 'open'")
+    found.until(IS, "open")
     page.evaluate(HIDE, True)
-    page.wait_for_function(f"async () => (await {LINK}) === 'resting'")
+    found.until(IS, "resting")
     expect(page.locator("#banner")).to_be_hidden()
     page.evaluate(HIDE, False)
-    page.wait_for_function(f"async () => (await {LINK}) === 'open'")
+    found.until(IS, "open")
 
 
 def test_one_connection_a_page_whatever_is_looked_at(
@@ -78,12 +74,12 @@ def test_one_connection_a_page_whatever_is_looked_at(
     )
     # What the page before asks for while it goes is not counted.
     page.on("framenavigated", lambda _: (opened.clear(), closed.clear()) if not views else None)
+    page.add_init_script(LOST)
     page.reload()
-    page.evaluate(LOST)
-    page.wait_for_function(f"async () => (await {LINK}) === 'open'")
+    found.until(IS, "open")
     for view in ("changes", "live", "tag/vip", "segments", "customer/1", "changes"):
         views.append(view)
         found.go(f"#/{view}")
         page.wait_for_selector(f"main[data-view='{view.split('/')[0]}'] h1")
-    page.wait_for_function(f"async () => (await {LINK}) === 'open'")
+    found.until(IS, "open")
     assert (len(opened), closed) == (1 + page.evaluate("window.lost"), [])

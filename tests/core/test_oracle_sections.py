@@ -242,6 +242,11 @@ def test_prices_stand_among_the_edges_of_their_category_weighted_by_money() -> N
     assert found["promotion"]["price_percentile"] == 0.875  # (10 * 2/4 + 30 * 1/1) / 40
 
 
+def test_prices_speak_where_neither_an_amount_nor_a_discount_was_said() -> None:
+    found = of(order("a", TODAY, items=[{"category": "tea", "price": 3}]), price_edges={"tea": (100, 400)})
+    assert found["promotion"] == {"price_percentile": 0.5}
+
+
 def test_rates_are_those_of_the_day_and_what_has_none_is_told_apart() -> None:
     rates = {"EUR": {"2017-12-01": Decimal("1.105"), "2017-12-30": 2}, "JPY": {"2017-12-30": "0.01"}}
     found = of(

@@ -10,6 +10,7 @@ from models.population.codec import check, decode, encode
 from models.population.sample import EVERYONE, in_panel
 from models.population.snapshot import Quintiles, Snapshot, SnapshotError
 
+ROOT = Path(__file__).resolve().parents[2]
 REPLACE = msgspec.structs.replace
 HUGE = float("inf")
 
@@ -104,9 +105,11 @@ def test_a_smaller_panel_is_part_of_a_larger_one() -> None:
 
 
 def test_a_worker_that_uses_the_population_imports_no_numerical_library() -> None:
-    names = sorted(path.stem for path in Path("models/population").glob("*.py") if path.stem != "__init__")
+    folder = ROOT / "models/population"
+    names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    assert names
     code = "import sys\n" + "".join(f"import models.population.{name}\n" for name in names)
     code += "print(sorted({'numpy', 'scipy', 'river', 'random', 'time'} & set(sys.modules) - BEFORE))"
     code = "import sys, msgspec, datetime\nBEFORE = set(sys.modules)\n" + code
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

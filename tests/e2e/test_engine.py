@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commits import committed
@@ -32,9 +33,8 @@ def fire(request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> Iterator[
             yield started
 
 
-def owners(fire: Fire) -> int:
+def owners(client: Any) -> int:
     """Live workers, as they report themselves; one that is held up for five seconds is none."""
-    client = exporter.connect(fire.stack.store.url)
     return int(client.zcount(keys.WORKERS, int(time.time() * 1000), "+inf"))
 
 
@@ -51,7 +51,8 @@ def test_workers_join_and_leave_and_every_event_counts_once(fire: Fire, seed: in
     fire.stack.start_worker()
     fire.produce(parts[1])
     fire.settle()
-    wait_for(lambda: owners(fire) == 3)
+    client = exporter.connect(fire.stack.store.url)
+    wait_for(lambda: owners(client) == 3)
 
     leaver = fire.stack.workers[1]
     leaver.stop(timeout_s=60)

@@ -35,7 +35,7 @@ from streams.pace import SHARE_LEAST, SHARE_MOST
 from streams.recorded import records
 from streams.topics import DEAD_LETTER, FEEDBACK, INPUT_KINDS, TAG_CHANGES
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(1200)]
 MARK = "zqx"  # stands in every customer id
 SETTINGS = {"partitions": 2, "commit_interval_s": 0.3, "metrics": "127.0.0.1:0", "clusters": 3}
 DAY_MS = 86_400_000
@@ -157,7 +157,8 @@ def test_a_worker_says_what_happened(tmp_path: Path, seed: int) -> None:
         away(stack, worker)
         worker.stop(timeout_s=60)
         assert worker.returncode == 0
-        assert in_redis(stack, "worker") is None
+        # Taken out as it ends, which the store has a second to do; else it runs out.
+        wait_for(lambda: in_redis(stack, "worker") is None)
         assert MARK not in worker.log.read_text("utf-8")
 
 
@@ -200,7 +201,8 @@ def in_redis(stack: LocalStack, role: str) -> float | None:
     """Published changes as the vitals have them; None = there are none of that role."""
 
     async def ask() -> float | None:
-        client = redis.Redis.from_url(stack.config.redis_url)
+        # Left alone it gives up after five seconds.
+        client = redis.Redis.from_url(stack.config.redis_url, socket_timeout=60)
         found = [one for one in await vitals.read(client) if one.role == role]
         await client.aclose()
         return found[0].value(f"{PREFIX}tag_changes_published_total") if found else None
@@ -263,7 +265,7 @@ def test_trainer_alerts_and_feedback_say_what_they_did(tmp_path: Path, seed: int
         worker, brokers = stack.start_worker(), stack.config.brokers
         made = events(seed)
         ends = asyncio.run(load.produce(brokers, load.rows(map(orjson.dumps, made), lambda _: True)))
-        rollout.settle(stack, exporter.connect(stack.config.redis_url), ends, 120)
+        rollout.settle(stack, exporter.connect(stack.config.redis_url), ends, 300)
         trainer = stack.start_trainer()
         alerts, feedback = (
             process(stack, tmp_path, "alerts", "--rules", str(rules_file(tmp_path))),
@@ -287,12 +289,13 @@ def test_trainer_alerts_and_feedback_say_what_they_did(tmp_path: Path, seed: int
 
             def counted() -> list[dict[str, Any]]:
                 """Alerts raised, once all are delivered and counted; the trainer goes on: others come too."""
-                lines = [orjson.loads(line) for line in out.read_bytes().splitlines()]
+                whole = out.read_bytes().rpartition(b"\n")[0]  # another one may be half seen
+                lines = [orjson.loads(line) for line in whole.splitlines()]
                 raised = {one["id"]: one for one in lines if one["action"] == "raised"}  # each at least once
                 said = scraped(alerts, "alerts")
                 done = (
                     {one["customer_id"] for one in raised.values()} >= set(ids)
-                    and said["alert_deliveries_total"] == {("file", "delivered"): len(lines)}
+                    and said.get("alert_deliveries_total") == {("file", "delivered"): len(lines)}
                     # Written down, and counted, after they are delivered.
                     and said.get("alerts_total", {}).get(("churn", "treatment", "raised")) == len(raised)
                 )

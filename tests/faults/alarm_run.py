@@ -16,6 +16,7 @@ from parts import ApacheKafka
 
 from streams.topics import INPUT_TOPICS
 
+PATIENCE_S = 300.0  # for what comes within seconds, or a minute; a busy machine comes round to it later
 FACTORS = 60.0, 10.0  # an hour of the rules is a minute here; 10 seconds too late are one
 SETTINGS = {
     "partitions": 2,
@@ -23,7 +24,7 @@ SETTINGS = {
     "heartbeat_s": 0.3,
     "commit_interval_s": 0.5,
     "lag_slo_s": 3,
-    "stall_s": 30,
+    "stall_s": 60,
     "trainer_interval_s": 2,
     "trainer_lease_s": 3,
     "outbox_limit": 100,
@@ -55,7 +56,7 @@ class Watched(WatchedStack):
         )
 
     def wait_firing(
-        self, expected: Collection[str], since_s: float | None = None, timeout_s: float = 120
+        self, expected: Collection[str], since_s: float | None = None, timeout_s: float = PATIENCE_S
     ) -> None:
         """Until each has fired since then (monotonic; None = from now on), together or one after another."""
         now_s = time.monotonic()
@@ -78,7 +79,9 @@ class Watched(WatchedStack):
             for text in alert["annotations"].values():
                 assert not re.search(r"\{\{|<no value>|<error|NaN|%!", text), text
 
-    def wait_quiet(self, timeout_s: float = 120, least_s: float = 3.0, but: Collection[str] = ()) -> None:
+    def wait_quiet(
+        self, timeout_s: float = PATIENCE_S, least_s: float = 3.0, but: Collection[str] = ()
+    ) -> None:
         """Until nothing has been firing for a while, apart from `but`."""
         deadline, since = time.monotonic() + timeout_s, time.monotonic()
         while time.monotonic() - since < least_s:
@@ -87,7 +90,7 @@ class Watched(WatchedStack):
                 assert since < deadline, f"still firing: {sorted(left)}"
             time.sleep(0.2)
 
-    def wait_true(self, expr: str, timeout_s: float = 120) -> None:
+    def wait_true(self, expr: str, timeout_s: float = PATIENCE_S) -> None:
         """Until a query gives something."""
         deadline = time.monotonic() + timeout_s
         while not self.prometheus.query(expr):
@@ -95,7 +98,7 @@ class Watched(WatchedStack):
             time.sleep(0.2)
 
     def store_client(self) -> Any:
-        return redis.Redis.from_url(self.store.url)
+        return redis.Redis.from_url(self.store.url, socket_timeout=60)  # else it gives up after five
 
     def pause_writes(self, seconds: float) -> None:
         """The store takes no write for so long, and answers reads meanwhile."""

@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from kafka import KafkaProducer
 
 from models import changes
 from models.step import Change
+from streams import keys
 from streams.alerts import signing
 from streams.config import PREFIX
 from streams.local.process import LocalProcess
@@ -171,7 +173,7 @@ class _Hand(BaseHTTPRequestHandler):
 
 
 def consumer(
-    directory: Path, settings: dict[str, str], desk: Desk, name: str, group: str, tries: int = 12
+    directory: Path, settings: dict[str, str], desk: Desk, name: str, group: str, tries: int = 20
 ) -> LocalProcess:
     """`profilestream alerts` as a process of its own."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -179,6 +181,11 @@ def consumer(
     file.write_text(RULES.format(name=name, group=group, tries=tries), encoding="utf-8")
     argv = [sys.executable, "-m", "streams", "alerts", "--rules", str(file)]
     return LocalProcess("alerts", argv, log=directory / f"{name}.log", env=environment(settings, desk))
+
+
+def listens(client: Any, process: LocalProcess) -> bool:
+    """Whether a consumer has left its vitals: from before then on SIGTERM ends it in order."""
+    return client.zscore(keys.VITALS, f"alerts:{socket.gethostname()}-{process.pid}") is not None
 
 
 def environment(settings: dict[str, str], desk: Desk) -> dict[str, str]:

@@ -110,7 +110,7 @@ class Fire:
         """
         restarts = 0
         client = exporter.connect(self.stack.store.url)
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + 1200
         while True:
             try:
                 wait_settled(

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import missing
-from faults.alarm_run import Watched
+from faults.alarm_run import PATIENCE_S, Watched
 from monitoring import alert_names, prometheus_available
 from parts import kafka_available
 from traffic import Traffic
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(3000)]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_each_alert_fires_in_its_fault_and_none_before(watched: Watched) -> None
 def all_is_well(watched: Watched) -> None:
     watched.wait_true("profilestream_population_version > 0")
     watched.wait_quiet()
-    told = {"lag_slo_seconds": 3, "stall_seconds": 30, "snapshot_limit_seconds": 6}  # from the settings
+    told = {"lag_slo_seconds": 3, "stall_seconds": 60, "snapshot_limit_seconds": 6}  # from the settings
     for name, value in told.items():
         watched.wait_true(f"profilestream:{name} == {value}")
     watched.wait_true("max(profilestream_group_members) == 2")
@@ -89,9 +89,11 @@ def a_slow_disk(watched: Watched) -> None:
 
 def a_store_that_only_reads(watched: Watched) -> None:
     began_s = time.monotonic()
-    watched.pause_writes(20)  # the watchdog's warning comes after 15 s, and 30 end a worker
+    # The watchdog's warning comes after 30 s, and 60 end a worker: on both sides there is room for a pause of
+    # the whole machine.
+    watched.pause_writes(43)
     watched.wait_firing({"WatchdogNear", "Stale", "LagBudgetBurnsFast"})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while "ProfilestreamTimersLate" not in watched.fired(began_s):  # late again and again
         assert time.monotonic() < deadline, watched.prometheus.query(
             "profilestream:timer_delay_seconds:p99_5m"

@@ -15,7 +15,7 @@ CUSTOMERS = 20_000
 START_MS = 1_483_228_800_000  # 2017-01-01
 END_MS = START_MS + 300 * DAY_MS
 
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 def test_nothing_is_lost_or_counted_twice_under_kills_restarts_and_zombies(tmp_path: Path, seed: int) -> None:

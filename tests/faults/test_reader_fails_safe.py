@@ -19,7 +19,7 @@ from streams.local.store import EmbeddedStore
 from streams.reader import Damaged, Known, ReaderError, Unknown, WrongDeployment, breaker
 
 pytestmark = pytest.mark.store
-ROOM_S = 15.0  # a busy machine may stand still so long; attempts beyond those promised are counted instead
+ROOM_S = 30.0  # a busy machine may stand still so long; attempts beyond those promised are counted instead
 ATTEMPTS = 1 + QUICK.retries
 READS: dict[str, Callable[[Any], Any]] = {
     "get": lambda reader: reader.get("c-1"),

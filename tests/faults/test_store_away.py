@@ -18,7 +18,7 @@ AWAY_S = float(os.environ.get("STORE_AWAY_S", "25"))
 # Both are shorter than the store is away, and long enough for a busy machine once it is back.
 SESSION_S = STALL_S = 20.0
 START_MS = 1_483_228_800_000
-pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def resident_mb(pid: int) -> float:

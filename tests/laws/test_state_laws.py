@@ -23,6 +23,7 @@ from builders import (
     fold,
     order,
     service,
+    told_apart,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,7 +134,7 @@ def test_the_folded_profile_is_the_recomputed_one(
     instants = [END, rng.randrange(T0 + 30 * DAY, END), T0 + rng.randrange(30, 800) * DAY]
     compared = 0
     for cid, events in streams(seed + within_days).items():
-        arriving = disorder(events, seed, within_days * DAY, 0) if within_days else events
+        arriving = told_apart(disorder(events, seed, within_days * DAY, 0) if within_days else events)
         for at_ms in instants:
             known = [event for event in arriving if when(event) <= at_ms]
             expected = recompute(known, at_ms, settings=OracleSettings(zone=zone, lifecycle=lifecycle)).get(
@@ -160,7 +161,8 @@ def test_the_oracle_agrees_under_tables_and_other_settings(seed: int) -> None:
     }
     rules, numbers = Config(**said).rules(), OracleSettings(**said)
     assert rules.tables
-    for cid, events in streams(seed).items():
+    for cid, repeated in streams(seed).items():
+        events = told_apart(repeated)
         found = document_at(fold(events, rules)[0], END, rules)
         assert compare(recompute(events, END, settings=numbers)[cid], found) == []
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from builders import T0, fold, order, tags_of
 from click.testing import CliRunner
+from deployed import patient_store
 
 from models import codec, document
 from models.view import View
@@ -15,7 +16,6 @@ from streams import catalogues, exporter, keys
 from streams.cli.main import cli
 from streams.config import ConfigError
 from streams.store.contract import Write
-from streams.store.redis_store import RedisStore
 
 FIRST = """
 [tags.buyer]
@@ -55,7 +55,7 @@ def test_a_catalogue_is_checked_without_a_deployment(tmp_path: Path) -> None:
 
 async def deploy(url: str, *orders_of: int) -> None:
     """Customers with so many orders each, judged under the first catalogue."""
-    store = RedisStore(url, 64)
+    store = patient_store(url)
     await store._client.flushall()
     await store.adopt()
     await store.apply(FIRST, 0, T0, ())

@@ -3,15 +3,16 @@
 import asyncio
 import json
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 from conftest import missing
 from consoles import config_of, get, served
 
-from streams.console.prometheus import PrometheusPast
+from streams.console.prometheus import STEP_S, PrometheusPast
 from streams.local.ports import free_port
 from streams.local.process import LocalProcess
 from streams.local.store import EmbeddedStore
@@ -79,20 +80,38 @@ async def prometheus(tmp_path: Path) -> AsyncIterator[str]:
     url = f"http://127.0.0.1:{port}"
     with LocalProcess("Prometheus", argv, log=tmp_path / "prometheus.log"):
         async with asyncio.timeout(180):
-            while exposed.scrapes < 20:  # noqa: ASYNC110 - fifteen seconds is the step that is asked for
-                await asyncio.sleep(0.1)
+            while not await is_seen(url):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
             await runner.cleanup()
             # Else one query could see a scrape that another one did not.
-            while not await is_over(url):  # noqa: ASYNC110
+            while await asked(url, "up") != ["0"]:  # noqa: ASYNC110 - the scrape that found nobody is the last
                 await asyncio.sleep(0.1)
         yield url
 
 
-async def is_over(url: str) -> bool:
-    """Whether all that was scraped can be asked for: the scrape that found nobody has come after it."""
-    async with ClientSession() as session, session.get(f"{url}/api/v1/query", params={"query": "up"}) as said:
-        rows = (await said.json())["data"]["result"]
-    return [row["value"][1] for row in rows] == ["0"]
+async def asked(url: str, query: str, **at: int) -> list[str]:
+    """Values that a query has; none as long as it does not answer."""
+    try:
+        async with (
+            ClientSession() as session,
+            session.get(f"{url}/api/v1/query", params={"query": query, **at}) as said,
+        ):
+            rows = (await said.json())["data"]["result"]
+    except (ClientError, LookupError):
+        return []
+    return [row["value"][1] for row in rows]
+
+
+async def is_seen(url: str) -> bool:
+    """Whether an instant of those that the console asks for has a rate and a lag.
+
+    A scrape that is answered too late is as if there were nobody: to count scrapes is not enough.
+    """
+    step_s = STEP_S["1h"]
+    at_s = int(time.time()) // step_s * step_s
+    rate = await asked(url, f'rate({P}events_applied_total{{topic="orders"}}[1m])', time=at_s)
+    lag = await asked(url, f'{P}lag_seconds{{clock="append"}}', time=at_s)
+    return bool(rate and lag and float(rate[0]) > 0)
 
 
 async def test_the_past_is_what_prometheus_says(prometheus: str, valkey: EmbeddedStore) -> None:

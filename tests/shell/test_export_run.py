@@ -101,7 +101,7 @@ def test_row_groups_join_parts(
 
 @pytest.mark.store
 def test_a_file_that_cannot_be_written_is_one_sentence(valkey: EmbeddedStore) -> None:
-    with redis.Redis.from_url(valkey.url) as client:
+    with redis.Redis.from_url(valkey.url, socket_timeout=60) as client:
         client.flushall()
     done = CliRunner().invoke(cli, ["--redis-url", valkey.url, "export", "/proc/nowhere/out"])
     assert "/proc/nowhere/out cannot be written" in done.output
@@ -137,7 +137,7 @@ def test_a_schedule_writes_on_the_hour_and_outlives_a_failure(tmp_path: Path) ->
 
 @pytest.mark.store
 def test_the_command_exports_a_running_store(valkey: EmbeddedStore, tmp_path: Path) -> None:
-    with redis.Redis.from_url(valkey.url) as client:
+    with redis.Redis.from_url(valkey.url, socket_timeout=60) as client:
         client.flushall()
         for cid, blob in population(3, 20, 200).items():
             client.hset(keys.profile(keys.bucket(cid, 64), cid), keys.STATE, blob)

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 from builders import DAY, RULES, T0, arrive, click, control, order
+from deployed import patient_store
 
 from models import history
 from streams import keys
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.store
 
 @pytest.fixture
 async def store(store_server: EmbeddedStore) -> AsyncIterator[RedisStore]:
-    found = RedisStore(store_server.url, BUCKETS, history=MOST)
+    found = patient_store(store_server.url, BUCKETS, history=MOST)
     await found._client.flushall()
     await found.adopt()
     yield found

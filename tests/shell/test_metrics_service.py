@@ -200,7 +200,7 @@ async def test_a_fault_of_ours_is_logged_once_and_goes_no_further(
 @pytest.mark.usefixtures("unhurried")
 @pytest.mark.store
 async def test_vitals_say_who_lives_and_go_with_the_process(valkey: EmbeddedStore) -> None:
-    client = redis.Redis.from_url(valkey.url, protocol=2)
+    client = redis.Redis.from_url(valkey.url, protocol=2, socket_timeout=60)
     await client.flushall()
 
     def fill(sheet: Sheet) -> None:
@@ -222,7 +222,7 @@ async def test_vitals_say_who_lives_and_go_with_the_process(valkey: EmbeddedStor
 @pytest.mark.usefixtures("unhurried")
 @pytest.mark.store
 async def test_the_dead_and_the_garbled_are_left_out(valkey: EmbeddedStore) -> None:
-    client = redis.Redis.from_url(valkey.url, protocol=2)
+    client = redis.Redis.from_url(valkey.url, protocol=2, socket_timeout=60)
     await client.flushall()
     await vitals.write(client, "worker", "host:7", b"# TYPE a gauge\na 1.0\n")
     await vitals.write(client, "trainer", "garbled", b"a{b 1.0\n\xff")

@@ -475,7 +475,7 @@ def test_an_output_without_unicode_shows_what_it_can(tmp_path: Path) -> None:
         [sys.executable, "-c", program, "get", "c", str(path)],
         env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deployed import patient_store
 from parts import REDIS_SERVER
 
 from streams import keys
@@ -20,7 +21,7 @@ BUCKETS = 4
 
 @pytest.fixture
 async def store(store_server: EmbeddedStore) -> AsyncIterator[RedisStore]:
-    found = RedisStore(store_server.url, BUCKETS)
+    found = patient_store(store_server.url, BUCKETS)
     await found._client.flushall()
     await found.adopt()
     yield found
@@ -103,7 +104,7 @@ async def until_restart_is_noticed(store: RedisStore) -> None:
 
 
 async def test_a_restart_is_noticed_before_anything_is_written(own_server: EmbeddedStore) -> None:
-    store = RedisStore(own_server.url, BUCKETS)
+    store = patient_store(own_server.url, BUCKETS)
     await store.adopt()
     epoch = store.epoch
     await store.commit([write("a", b"t1")])
@@ -112,7 +113,7 @@ async def test_a_restart_is_noticed_before_anything_is_written(own_server: Embed
     await until_restart_is_noticed(store)
     with pytest.raises(StoreRestarted):  # and it stays so until it is adopted
         await store.load(["a"])
-    other = RedisStore(own_server.url, BUCKETS)
+    other = patient_store(own_server.url, BUCKETS)
     await other.adopt()
     assert [key for key in await dump(other) if b"new-" in key] == []
     assert await store.adopt() is True
@@ -124,12 +125,12 @@ async def test_a_restart_is_noticed_before_anything_is_written(own_server: Embed
 
 
 async def test_functions_survive_a_restart(own_server: EmbeddedStore) -> None:
-    store = RedisStore(own_server.url, BUCKETS)
+    store = patient_store(own_server.url, BUCKETS)
     await store.adopt()
     await store.commit([write("a", b"t1")])
     own_server.kill()
     own_server.start()
-    plain = RedisStore(own_server.url, BUCKETS)  # not adopted: it loads nothing
+    plain = patient_store(own_server.url, BUCKETS)  # not adopted: it loads nothing
     assert (await plain.load(["a"]))["a"].token == b"t1"
     await plain.close()
     await store.close()
@@ -156,7 +157,7 @@ async def test_an_older_library_is_replaced(store: RedisStore) -> None:
 
 async def test_another_number_of_buckets_is_refused_and_nothing_is_touched(store: RedisStore) -> None:
     before = await dump(store)
-    wrong = RedisStore(str(store._url), BUCKETS * 2)
+    wrong = patient_store(str(store._url), BUCKETS * 2)
     with pytest.raises(
         StoreUnfit, match=f"filled with {BUCKETS} buckets, the configuration says {BUCKETS * 2}"
     ):
@@ -193,7 +194,7 @@ async def test_another_key_layout_is_refused(store: RedisStore) -> None:
 async def test_a_replica_is_refused(valkey: EmbeddedStore, tmp_path: Path) -> None:
     # Of a primary that is away: while a replica takes over data it answers nothing but "loading".
     with EmbeddedStore(tmp_path, extra={"replicaof": "127.0.0.1 1"}) as server:
-        replica = RedisStore(server.url, BUCKETS)
+        replica = patient_store(server.url, BUCKETS)
         with pytest.raises(StoreUnfit, match="replica"):
             await replica.adopt()
         await replica.close()

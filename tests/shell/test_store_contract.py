@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from deployed import patient_store
 
 from streams import keys
 from streams.keys import bucket
@@ -27,7 +28,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield MemoryStore(BUCKETS)
         return
-    found = RedisStore(request.getfixturevalue(request.param).url, BUCKETS)
+    found = patient_store(request.getfixturevalue(request.param).url, BUCKETS)
     await found._client.flushall()
     await found.adopt()
     yield found

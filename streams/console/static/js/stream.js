@@ -11,12 +11,14 @@ export const recent = []; // live messages, oldest first
 export const link = { state: "opening", retryAt: 0 }; // opening, open, gone or resting
 let source, silence, retry, away;
 let failures = 0;
+let wasOpen = false;
 let newest;
 
 /** The newest message, undefined before the first; without figures while the store is away. */
 export const latest = () => newest;
 
-/** Calls `listen` with each "live" figure, each "change", or at each new "state" of the connection. */
+/** Calls `listen` with each "live" figure, each "change", at each new "state" of the connection, or when it is open
+ *  again: what happened in between was "missed". */
 export function on(kind, listen, signal) {
   hub.addEventListener(kind, (event) => listen(event.detail), { signal });
 }
@@ -52,8 +54,14 @@ function take(kind, event) {
     recent.push(message);
     if (recent.length > KEPT) recent.shift();
   }
-  if (link.state !== "open") state("open");
+  if (link.state !== "open") opened();
   emit(kind, message);
+}
+
+function opened() {
+  state("open");
+  if (wasOpen) emit("missed");
+  wasOpen = true;
 }
 
 function awake() {

@@ -28,9 +28,14 @@ export class Feed {
     return this.#next.length;
   }
 
-  /** Starts anew: nothing is shown until it is filled. */
-  clear() {
+  /** Shows nothing that comes until it is filled again. */
+  wait() {
     this.#isFilled = false;
+  }
+
+  /** Starts anew: it is empty until it is filled. */
+  clear() {
+    this.wait();
     this.#known = new Set();
     this.#next = [];
     put(this.#rows);

@@ -17,6 +17,7 @@ export function open(scope, { query }) {
   const pause = h("button", { type: "button", "aria-pressed": "false", on: { click: () => hold(!feed.isHeld) } }, t("feed.pause"));
   const none = h("div", { hidden: true }, empty(t("feed.none"), t("feed.none.hint")));
   let asked = 0;
+  let isBehind = false; // what was missed is asked for once nobody reads the rows any more
 
   const counted = () => {
     none.hidden = feed.size > 0;
@@ -27,9 +28,12 @@ export function open(scope, { query }) {
     pause.setAttribute("aria-pressed", String(isHeld));
     say(pause, t(isHeld ? "feed.resume" : "feed.pause"));
     counted();
+    if (!isHeld && isBehind) load();
   };
   const load = async () => {
     const mine = (asked += 1);
+    isBehind = false;
+    feed.wait();
     try {
       const { changes, from_ms: from } = await scope.ask("tag-changes", { ...wanted, limit: LIMIT });
       if (mine !== asked) return;
@@ -51,6 +55,10 @@ export function open(scope, { query }) {
   put(scope.host, h("div", { class: "head" }, h("h1", {}, t("view.changes")), about, h("div", { class: "head-tools" }, held, pause)), bar, h("section", { class: "panel" }, none, feed.node));
   scope.on("change", (change) => {
     if (passes(change, wanted)) feed.add(change);
+  });
+  scope.on("missed", () => {
+    isBehind = true;
+    if (!feed.isHeld) load();
   });
   const drawing = setInterval(() => feed.flush() && counted(), 250);
   scope.signal.addEventListener("abort", () => clearInterval(drawing));

@@ -56,6 +56,7 @@ function pageOf(scope, id) {
     over.show(tag.members_over_time);
   };
   const load = async () => {
+    feed.wait();
     const answer = await scope.ask("tag-changes", { tag: id, limit: 50 }).catch(() => undefined);
     if (scope.isOver) return;
     feed.fill(answer?.changes ?? []);
@@ -63,6 +64,7 @@ function pageOf(scope, id) {
     if (!answer) setTimeout(() => scope.isOver || load(), AGAIN_MS);
   };
   scope.on("change", (change) => change.tag === id && feed.add(change));
+  scope.on("missed", load);
   const drawing = setInterval(() => feed.flush() && (changes.hidden = false), 250);
   scope.signal.addEventListener("abort", () => clearInterval(drawing));
   load();
