@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -67,6 +68,8 @@ def set_up(config: Config, role: str, quiet: Sequence[str] = ()) -> None:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     sys.excepthook = _uncaught
     threading.excepthook = lambda said: _uncaught(said.exc_type, said.exc_value, said.exc_traceback)
+    sys.unraisablehook = _unraisable
+    warnings.showwarning = _warned
 
 
 def last_words(sentence: str) -> None:
@@ -179,6 +182,24 @@ def _frames(error: BaseException) -> list[str]:
 def _short(path: str) -> str:
     """A file without the folders of the machine: from the package on."""
     return re.sub(r"^.*/(?=(?:site-packages|streams|models|python[\d.]+)/)", "", path)
+
+
+def _unraisable(about: Any) -> None:
+    """What an object raised on its way out, where nobody can catch it; of that object nothing is shown."""
+    raised = about.exc_type, about.exc_value, about.exc_traceback
+    logging.getLogger("profilestream").error("not caught: %s", about.exc_type.__name__, exc_info=raised)
+
+
+def _warned(
+    message: Warning | str,  # noqa: ARG001 - it may quote data
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    *_: object,
+    **__: object,
+) -> None:
+    """A warning of Python or a library, as `said`: which one, and where."""
+    logging.getLogger("py.warnings").warning("%s at %s:%d", category.__name__, _short(filename), lineno)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

@@ -108,7 +108,7 @@ def test_an_argument_that_is_no_exception_is_left_alone() -> None:
 
 
 SCRIPT = """
-import logging, sys, threading
+import logging, sys, threading, warnings
 from streams import logs
 from streams.config import Config
 logs.set_up(Config(log_format=sys.argv[1], log_level="info"), "worker", ("noisy",))
@@ -117,6 +117,11 @@ logging.getLogger("noisy").warning("shown")
 logging.getLogger("a").debug("not shown")
 thread = threading.Thread(target=lambda: {}["zqx"])
 thread.start(); thread.join()
+class Leaving:
+    def __del__(self):
+        raise OSError("zqx")
+del (leaving := [Leaving()])[0]
+warnings.warn("zqx", UserWarning)
 logs.last_words("the end")
 raise ValueError("zqx")
 """
@@ -135,6 +140,8 @@ def test_whatever_ends_the_process_is_written_in_the_same_form(form: str) -> Non
         assert [(one["level"], one["message"], one.get("exception")) for one in found] == [
             ("warning", "shown", None),
             ("critical", "ended: KeyError", "KeyError"),
+            ("error", "not caught: OSError", "OSError"),
+            ("warning", "UserWarning at <string>:15", None),
             ("error", "the end", None),
             ("critical", "ended: ValueError", "ValueError"),
         ]
