@@ -48,7 +48,6 @@ class Watch:
         applied: records whose effects are in the store.
         rate: of them, a second.
         profiles, stages, segments, risks, clusters: from the stored documents.
-        dead: rejected records, each counted once.
         changes: tag changes, each counted once.
         recent: the last of them.
         by_tag: (tag, gained | lost | changed) -> count.
@@ -58,7 +57,7 @@ class Watch:
     """
 
     def __init__(self, config: Config, feeder: Feeder) -> None:
-        self.applied = self.dead = self.changes = 0
+        self.applied = self.changes = 0
         self.rate = 0.0
         self.profiles = 0
         self.stages: Counter[str] = Counter()
@@ -83,6 +82,11 @@ class Watch:
         self._chosen = ""
         self._due = dict.fromkeys(("population", "card", "follow"), 0.0)
         self._heard: dict[Partition, set[int]] = {}  # when the broker spoke since everything came to rest
+
+    @property
+    def dead(self) -> int:
+        """Rejected records, each counted once."""
+        return len(self._rejected)
 
     async def start(self) -> None:
         """Read the output topics from their beginning."""
@@ -112,13 +116,12 @@ class Watch:
             found = await self._consumer.getmany(timeout_ms=100, max_records=2_000)
             now_s = time.monotonic()
             for tp, records in found.items():
-                if tp.topic == DEAD_LETTER:
-                    letters = (orjson.loads(record.value) for record in records)
-                    self._rejected |= {(one["topic"], one["partition"], one["offset"]) for one in letters}
-                    self.dead = len(self._rejected)
-                    continue
                 for record in records:
-                    self._note(orjson.loads(record.value), now_s)
+                    told = orjson.loads(record.value)
+                    if tp.topic == DEAD_LETTER:
+                        self._rejected.add((told["topic"], told["partition"], told["offset"]))
+                    else:
+                        self._note(told, now_s)
 
     def sample(self) -> None:
         """Ask the store."""

@@ -73,6 +73,7 @@ class Deployment:
         self._rows: list[Row] = []
         self._at = 0
         self._newest_ms = 0  # event time of what was sent
+        self._rested_s = 0.0  # when everything was at rest for the last time
         self._ends: dict[tuple[str, int], int] = {}
 
     def __enter__(self) -> Self:
@@ -144,7 +145,11 @@ class Deployment:
         self.settle()
 
     def more(self, n: int) -> None:
-        """The next rows of the story; when this returns all that comes of them is there, at rest."""
+        """The next rows of the story; when this returns all that comes of them is there, at rest.
+
+        Pages are told so many changes a second only: what came before shall not have used them up.
+        """
+        time.sleep(max(0.0, self._rested_s + 1.0 - time.monotonic()))
         rows, self._at = self._rows[self._at : self._at + n], self._at + n
         assert len(rows) == n, "the story is over"
         self._newest_ms = max(self._newest_ms, rows[-1].at_ms)
@@ -205,6 +210,7 @@ class Deployment:
                      time.monotonic() + WITHIN_S)  # fmt: skip
         self.until(lambda: self._recorded() >= self._announced())
         self.until(self._fed)
+        self._rested_s = time.monotonic()
 
     def _announced(self) -> int:
         """Tag changes that there ever were, as each customer's state has them numbered."""

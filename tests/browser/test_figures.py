@@ -120,24 +120,30 @@ def test_a_tags_page_is_that_of_its_holders(look: Callable[..., Look], deploymen
     expect(found.page.locator(".feed tbody tr")).to_have_count(len(rows))
 
 
+def feed(look: Callable[..., Look], deployment: Deployment) -> tuple[Look, Locator]:
+    """The page of tag changes, and its rows."""
+    found = look(deployment.url, "#/changes")
+    rows = found.page.locator(".feed tbody tr")
+    expect(rows).to_have_count(100)
+    return found, rows
+
+
+def newest(deployment: Deployment) -> dict[str, Any]:
+    """The latest tag change that the console knows."""
+    change: dict[str, Any] = deployment.get("tag-changes", limit="1")["changes"][0]
+    return change
+
+
 def test_the_feed_is_that_of_the_api_live_and_filtered(
     look: Callable[..., Look], deployment: Deployment
 ) -> None:
-    found = look(deployment.url, "#/changes")
-    page = found.page
-    rows = page.locator(".feed tbody tr")
-    expect(rows).to_have_count(100)
-    latest = deployment.get("tag-changes", limit="1")["changes"][0]
+    found, rows = feed(look, deployment)
+    page, latest = found.page, newest(deployment)
     expect(rows.first.locator(".who")).to_have_text(latest["customer_id"])
     deployment.more(300)
-    newest = deployment.until(
-        lambda: next(
-            (one for one in deployment.get("tag-changes", limit="1")["changes"] if one != latest), None
-        )
-    )
-    page.wait_for_function("() => document.querySelectorAll('.feed .fresh').length > 0")
+    deployment.until(lambda: newest(deployment)["id"] != latest["id"])
+    page.wait_for_selector(".feed .fresh")
     assert rows.count() > 100
-    assert newest["id"] != latest["id"]
     # Held, nothing moves, and what waits is counted; then it goes on.
     page.get_by_role("button", name="Pause").click()
     count = rows.count()
@@ -166,9 +172,8 @@ def test_the_feed_is_that_of_the_api_live_and_filtered(
 def test_what_changes_while_the_feed_is_asked_for_is_shown(
     look: Callable[..., Look], deployment: Deployment
 ) -> None:
-    found = look(deployment.url, "#/changes")
+    found, _ = feed(look, deployment)
     page = found.page
-    expect(page.locator(".feed tbody tr")).to_have_count(100)
     answers: list[tuple[Route, APIResponse]] = []
     page.route(ASKED, lambda route: answers.append((route, route.fetch(timeout=PATIENCE_MS))))
     page.get_by_label("What").select_option("entered")
@@ -177,31 +182,49 @@ def test_what_changes_while_the_feed_is_asked_for_is_shown(
     found.hear()
     route, answer = answers.pop()
     route.fulfill(response=answer)
-    newest = answer.json()["changes"][0]
+    listed = answer.json()["changes"][0]
     page.wait_for_selector(".feed .fresh")
-    assert page.locator(".feed tr:not(.fresh) .who").nth(0).inner_text() == newest["customer_id"]
+    assert page.locator(".feed tr:not(.fresh) .who").nth(0).inner_text() == listed["customer_id"]
     assert set(page.locator(".feed .moved").all_inner_texts()) == {"+entered"}
 
 
 def test_what_changes_while_nobody_looks_is_there_afterwards(
     look: Callable[..., Look], deployment: Deployment
 ) -> None:
-    found = look(deployment.url, "#/changes")
+    found, rows = feed(look, deployment)
     page = found.page
-    rows = page.locator(".feed tbody tr")
-    expect(rows).to_have_count(100)
-    before = deployment.get("tag-changes", limit="1")["changes"][0]
-    page.evaluate(HIDE, True)
-    found.until(IS, "resting")
-    deployment.more(300)
-    deployment.until(lambda: deployment.get("tag-changes", limit="1")["changes"][0] != before)
-    page.evaluate(HIDE, False)
 
-    def agrees() -> bool:
-        latest = deployment.get("tag-changes", limit="100")["changes"]
-        return rows.locator(".who").all_inner_texts()[:100] == [one["customer_id"] for one in latest]
+    def look_away(customers: Callable[[], list[str]]) -> None:
+        """Until there is somebody new, and the page is back."""
+        before = customers()
+        page.evaluate(HIDE, True)
+        found.until(IS, "resting")
+        deployment.until(lambda: deployment.more(300) or customers() != before)
+        page.evaluate(HIDE, False)
+        found.until(IS, "open")
 
-    deployment.until(agrees)
+    def told(**of: str) -> Callable[[], list[str]]:
+        return lambda: [one["customer_id"] for one in deployment.get("tag-changes", **of)["changes"]]
+
+    def shown(most: int) -> list[str]:
+        return rows.locator(".who").all_inner_texts()[:most]
+
+    look_away(told(limit="100"))
+    deployment.until(lambda: shown(100) == told(limit="100")())
+    # Held, the rows stay for whoever reads them.
+    page.get_by_role("button", name="Pause").click()
+    held = shown(100)
+    look_away(told(limit="100"))
+    found.hear()
+    assert shown(100) == held
+    page.get_by_role("button", name="Go on").click()
+    deployment.until(lambda: shown(100) == told(limit="100")())
+    # A tag's page has a list of its own.
+    of_tag = told(tag="high_intent", limit="50")
+    found.go("#/tag/high_intent")
+    deployment.until(lambda: shown(50) == of_tag())
+    look_away(of_tag)
+    deployment.until(lambda: shown(50) == of_tag())
 
 
 def test_a_feed_that_was_refused_comes_by_itself(look: Callable[..., Look], deployment: Deployment) -> None:

@@ -639,11 +639,8 @@ def world(
 @pytest.mark.broker
 @pytest.mark.store
 def test_services_run_as_written_and_a_worker_drains_on_sigterm(
-    world: tuple[LocalServer, ConfiguredStore, dict[str, str]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    world: tuple[LocalServer, ConfiguredStore, dict[str, str]], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(admin, "TIMEOUT_MS", int(PATIENCE_S * 1000))
     server, store, settings = world
     home = tmp_path / "home"
     health = image_health_check()[1:]

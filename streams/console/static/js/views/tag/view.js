@@ -59,9 +59,9 @@ function pageOf(scope, id) {
     feed.wait();
     const answer = await scope.ask("tag-changes", { tag: id, limit: 50 }).catch(() => undefined);
     if (scope.isOver) return;
-    feed.fill(answer?.changes ?? []);
+    if (!answer) return void setTimeout(() => scope.isOver || load(), AGAIN_MS); // what is shown stays
+    feed.fill(answer.changes);
     changes.hidden = !feed.size;
-    if (!answer) setTimeout(() => scope.isOver || load(), AGAIN_MS);
   };
   scope.on("change", (change) => change.tag === id && feed.add(change));
   scope.on("missed", load);
