@@ -182,7 +182,9 @@ def _faust_app(config: Config, worker: Worker) -> Any:
         broker_rebalance_timeout=max(config.session_timeout_s, 10.0),
         broker_commit_interval=config.commit_interval_s,
         broker_max_poll_records=config.poll_records,
-        broker_max_poll_interval=86_400,  # the watchdog decides when a worker is stuck
+        # The watchdog decides when a worker is stuck. aiokafka lets nobody back into the group who has
+        # fetched nothing for so long, and a worker more than there are partitions fetches nothing.
+        broker_max_poll_interval=10 * 365 * 86_400,
         consumer_group_instance_id=config.instance_id or None,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,

@@ -107,6 +107,8 @@ class Reader:
     def round(self, timeout_ms: int = 200) -> int:
         """One poll and what came of it; gives the number of records read."""
         self.beat_s = time.monotonic()
+        if self._group:
+            self._finish_joining()
         found = self._consumer.poll(timeout_ms=timeout_ms, max_records=MOST_RECORDS)
         mine = self._consumer.assignment()
         self._at = {tp: at for tp, at in self._at.items() if tp in mine}
@@ -117,6 +119,17 @@ class Reader:
             self._one(tp, records)
         self._commit()
         return sum(map(len, found.values()))
+
+    def _finish_joining(self) -> None:
+        """Join again where the client forgot that it was about to.
+
+        A poll that ends while a join is under way leaves it to the next one, which asks first whether there
+        is a need to join. Where the partitions of the topic were the reason, the join itself has just
+        answered that with no: kafka-python then fetches nothing and sends no heartbeat, for good.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 (nothing else tells, or can be told)
+        if coordinator.rebalance_in_progress() and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
 
     def _one(self, tp: Any, records: Sequence[Any]) -> None:
         at = self._at[tp]

@@ -27,6 +27,7 @@ class Topic:
         self.at = committed if committed is not None else oldest
         self.mine = {TP}
         self.commits: list[int] = []
+        self._coordinator = SimpleNamespace(rebalance_in_progress=lambda: False)
 
     def __call__(self, **options: Any) -> "Topic":
         assert options["enable_auto_commit"] is False
