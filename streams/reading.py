@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 from redis.exceptions import RedisError
 
@@ -70,7 +70,7 @@ class Reader:
         try:
             self._consumer = KafkaConsumer(**options)
             if group:
-                self._consumer.subscribe([topic])
+                self._consumer.subscribe([topic], listener=_Anew(self._at))
             else:
                 parts = partitions_of(self._consumer, topic)
                 if not parts:
@@ -111,7 +111,8 @@ class Reader:
             self._finish_joining()
         found = self._consumer.poll(timeout_ms=timeout_ms, max_records=MOST_RECORDS)
         mine = self._consumer.assignment()
-        self._at = {tp: at for tp, at in self._at.items() if tp in mine}
+        for tp in self._at.keys() - mine:
+            del self._at[tp]
         for tp in mine - self._at.keys():
             found.pop(tp, None)  # read from where Kafka's commit stood: its book may say otherwise
             self._begin(tp)
@@ -178,6 +179,23 @@ class Reader:
         self._committed_s = 0.0
         self._commit()
         self._consumer.close(autocommit=False, timeout_ms=5_000)
+
+
+class _Anew(ConsumerRebalanceListener):  # type: ignore[misc]
+    """What a rebalance leaves to us is begun from its book, too: the client goes on at Kafka's commit.
+
+    Called within a poll.
+    """
+
+    def __init__(self, at: dict[Any, int]) -> None:
+        self._at = at
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        """What becomes of them is told later."""
+
+    def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002
+        """Forget where we were."""
+        self._at.clear()
 
 
 def _options(config: Config, group: str, round_s: float) -> dict[str, Any]:

@@ -33,8 +33,15 @@ class Topic:
         assert options["enable_auto_commit"] is False
         return self
 
-    def subscribe(self, topics: list[str]) -> None:
+    def subscribe(self, topics: list[str], listener: Any) -> None:
         assert topics == ["t"]
+        self._listener = listener
+
+    def rebalance(self) -> None:
+        """It leaves everything where it was."""
+        self._listener.on_partitions_revoked([TP])
+        self.at = self.oldest if self.stored is None else self.stored
+        self._listener.on_partitions_assigned([TP])
 
     def assign(self, tps: list[Any]) -> None:
         self.mine = set(tps)
@@ -155,6 +162,19 @@ def test_a_partition_that_comes_back_is_begun_from_its_book(monkeypatch: pytest.
     pages.at, topic.end, topic.mine, topic.at = 8, 10, {TP}, 6  # somebody else read two more
     rounds(one)
     assert hand.got == [*range(6), 8, 9]
+
+
+def test_a_partition_that_is_left_to_us_is_begun_from_its_book(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = Topic(9, committed=4)  # Kafka was told last when four were read
+    one, hand = reader(monkeypatch, topic, Pages(0))
+    rounds(one)
+    topic.end = 12
+    topic.rebalance()
+    rounds(one)
+    assert hand.got == list(range(12))
+    assert caplog.messages == []
 
 
 def test_records_that_expired_are_said(
