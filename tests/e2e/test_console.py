@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -303,8 +304,11 @@ def test_fifty_pages_ask_the_store_no_more_than_none(run: Run) -> None:
     of_look = (after[0] - before[0]) / (after[1] - before[1])
 
     async def watched() -> tuple[int, float]:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            streams = [await session.get(url + "api/stream") for _ in range(50)]
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+            AsyncExitStack() as held,
+        ):
+            streams = [await held.enter_async_context(session.get(url + "api/stream")) for _ in range(50)]
 
             async def listen(stream: aiohttp.ClientResponse) -> None:
                 """Told of six looks."""
