@@ -107,8 +107,7 @@ class Reader:
     def round(self, timeout_ms: int = 200) -> int:
         """One poll and what came of it; gives the number of records read."""
         self.beat_s = time.monotonic()
-        if self._group:
-            self._finish_joining()
+        self._finish_joining()
         found = self._consumer.poll(timeout_ms=timeout_ms, max_records=MOST_RECORDS)
         mine = self._consumer.assignment()
         for tp in self._at.keys() - mine:

@@ -6,7 +6,6 @@ work does not get quicker with it. What is compared with a setting is not touche
 """
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -20,11 +19,10 @@ from typing import Any, NamedTuple
 import yaml
 
 from streams.cli import cli
-from streams.config import PREFIX
 from streams.local.ports import free_port
 from streams.local.process import LocalProcess
 from streams.local.server import LocalServer
-from streams.local.stack import LocalStack
+from streams.local.stack import LocalStack, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "deploy/prometheus/rules.yml"
@@ -198,9 +196,7 @@ class WatchedStack(LocalStack):
     def start_watched(self, job: str, *argv: str) -> LocalProcess:
         """Start `profilestream ARGV`, scraped under the job; `{at}` in an argument is where it answers."""
         port = free_port()
-        env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        env |= {PREFIX + name.upper(): value for name, value in self.settings.items()}
-        env[PREFIX + "METRICS"] = f"127.0.0.1:{port}"
+        env = environment(self.settings | {"metrics": f"127.0.0.1:{port}"})
         words = [word.format(at=f"127.0.0.1:{port}") for word in argv or (job,)]
         log = self.directory / f"{job}-{len(self._others)}.log"
         process = LocalProcess(job, [sys.executable, "-m", "streams", *words], log=log, env=env)

@@ -1,7 +1,6 @@
 """A change of the catalogue on a running deployment, under live traffic, and the questions asked then."""
 
 import asyncio
-import os
 import random
 import subprocess
 import sys
@@ -21,9 +20,9 @@ from models.rules import DAY_MS
 from models.view import View
 from streams import catalogues, exporter, keys
 from streams.cli.replay import wait_settled
-from streams.config import PREFIX, Config
+from streams.config import Config
 from streams.local import load
-from streams.local.stack import LocalStack
+from streams.local.stack import LocalStack, environment
 from streams.local.synthetic import synthetic
 from streams.recorded import records
 from streams.topics import TAG_CHANGES
@@ -113,10 +112,10 @@ class Traffic(threading.Thread):
 
 def cli(stack: LocalStack, *args: str) -> str:
     """What a command prints, run as a user would."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    env |= {PREFIX + name.upper(): value for name, value in stack.settings.items()}
     argv = [sys.executable, "-m", "streams", *args]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(
+        argv, env=environment(stack.settings), capture_output=True, text=True, timeout=900, check=False
+    )
     assert done.returncode == 0, done.stderr or done.stdout[-3000:]
     return done.stdout
 

@@ -24,6 +24,12 @@ BROKER_SETTINGS = {
 }
 
 
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Ours without settings, and these: what a process of a stack is told."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return ours | {PREFIX + name.upper(): value for name, value in settings.items()}
+
+
 class Broker(Protocol):
     """A broker that can be started and stopped."""
 
@@ -96,9 +102,8 @@ class LocalStack:
     def _start(self, command: str, others: list[LocalProcess], **more: str) -> LocalProcess:
         number = len(others)
         log = self.directory / f"{command}-{number}.log"
-        env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        env.update({PREFIX + name.upper(): value for name, value in (self.settings | more).items()})
         argv = [sys.executable, "-m", "streams", command]
+        env = environment(self.settings | more)
         process = LocalProcess(f"{command} {number}", argv, log=log, env=env)
         process.start()
         others.append(process)

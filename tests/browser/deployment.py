@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 import time
 import urllib.error
@@ -21,7 +20,6 @@ from models import codec
 from models.calendar import iso
 from streams import catalogues, exporter, keys
 from streams.cli.replay import wait_settled
-from streams.config import PREFIX
 from streams.console.moves import COARSE
 from streams.local import load
 from streams.local.datasets import complete_journey
@@ -29,7 +27,7 @@ from streams.local.demo_feed import Feeder
 from streams.local.demo_story import Row, Story, of_households
 from streams.local.ports import free_port
 from streams.local.process import LocalProcess
-from streams.local.stack import LocalStack
+from streams.local.stack import LocalStack, environment
 from streams.recorded import records
 from streams.topics import DEAD_LETTER
 
@@ -98,9 +96,7 @@ class Deployment:
 
     def _start_console(self) -> None:
         where = f"127.0.0.1:{free_port()}"
-        env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        settings = self.stack.settings | {"console": where}
-        env |= {PREFIX + name.upper(): value for name, value in settings.items()}
+        env = environment(self.stack.settings | {"console": where})
         argv = [sys.executable, "-c", PATIENT, "console"]
         console = LocalProcess("console", argv, log=self.stack.directory / "console.log", env=env)
         console.start()

@@ -29,14 +29,14 @@ from rollout import Traffic, history
 from waiting import wait_for
 
 from streams import admin, keys
-from streams.config import PREFIX, Config
+from streams.config import Config
 from streams.lag.broker import BrokerProbe, Seen
 from streams.lag.probe import Probe
 from streams.lag.sample import Partition, Sample
 from streams.local import load
 from streams.local.broker import EmbeddedBroker
 from streams.local.ports import free_port
-from streams.local.stack import LocalStack
+from streams.local.stack import LocalStack, environment
 from streams.recorded import records
 from streams.settings import load as settings
 from streams.store.contract import Unavailable
@@ -48,11 +48,6 @@ WAIT_S = 120.0  # for what comes within seconds, but on a machine that is busy
 BOUND_S = 20.0  # no look takes longer: half of it is for a busy machine
 LONG = "1000s"  # however slow a machine is
 Name = tuple[str, str | None, str | None, str | None]
-
-
-def environment(stack: LocalStack) -> dict[str, str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return env | {PREFIX + name.upper(): value for name, value in stack.settings.items()}
 
 
 class World:
@@ -74,7 +69,7 @@ class World:
         deadline_s = time.monotonic() + WAIT_S
         while True:
             done = subprocess.run(
-                argv, env=environment(self.stack), capture_output=True, timeout=120, check=False
+                argv, env=environment(self.stack.settings), capture_output=True, timeout=120, check=False
             )
             assert done.stderr == b"", done.stderr.decode()
             made = orjson.loads(done.stdout)
@@ -423,7 +418,7 @@ def test_the_exporter_tells_what_the_command_tells_and_outlives_the_broker(
     port, began_s = free_port(), time.monotonic()
     argv = [sys.executable, "-m", "streams", "lag", "--serve", f"127.0.0.1:{port}", "--every", "300ms"]
     with (tmp_path / "out").open("wb") as out:
-        child = subprocess.Popen(argv, env=environment(world.stack), stdout=out, stderr=out)
+        child = subprocess.Popen(argv, env=environment(world.stack.settings), stdout=out, stderr=out)
     try:
         wait_for(lambda: fetched(port, "/readyz")[0] == 200)
         made = world.lag("--over", "0")[1]
@@ -465,7 +460,7 @@ class Screen:
         self.before = termios.tcgetattr(slave)
         self._slave = slave
         argv = [sys.executable, "-m", "streams", "lag", "--watch", *args]
-        env = environment(world.stack) | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        env = environment(world.stack.settings) | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
         env.pop("COLUMNS", None), env.pop("LINES", None)
         self.child = subprocess.Popen(
             argv, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True

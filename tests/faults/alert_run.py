@@ -1,6 +1,5 @@
 """Alerts under fire: changes in a topic, a consumer that is killed, a webhook that fails, what must hold."""
 
-import os
 import random
 import socket
 import subprocess
@@ -24,7 +23,7 @@ from models import changes
 from models.step import Change
 from streams import keys
 from streams.alerts import signing
-from streams.config import PREFIX
+from streams.local import stack
 from streams.local.process import LocalProcess
 from streams.recorded import records
 from streams.topics import ALERTS_DEAD, TAG_CHANGES
@@ -190,9 +189,7 @@ def listens(client: Any, process: LocalProcess) -> bool:
 
 def environment(settings: dict[str, str], desk: Desk) -> dict[str, str]:
     """What the commands on alerts are told."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    env |= {PREFIX + name.upper(): value for name, value in settings.items()}
-    return env | {"DESK_URL": desk.url, "DESK_SECRET": SECRET}
+    return stack.environment(settings) | {"DESK_URL": desk.url, "DESK_SECRET": SECRET}
 
 
 def resend(directory: Path, settings: dict[str, str], desk: Desk) -> tuple[int, dict[str, int]]:

@@ -1,6 +1,5 @@
 """A worker more than there are partitions stands by for a month, and is needed then."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from waiting import wait_for
 
 from models.rules import DAY_MS
 from streams import admin
-from streams.config import PREFIX
 from streams.local.process import LocalProcess
+from streams.local.stack import environment
 from streams.local.synthetic import synthetic
 
 START_MS = 1_483_228_800_000
@@ -33,10 +32,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.store, pytest.mark.slow, pytest.ma
 
 def spare(fire: Fire, directory: Path) -> LocalProcess:
     """A worker process beside the first one."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    env |= {PREFIX + name.upper(): value for name, value in fire.stack.settings.items()}
     argv = [sys.executable, "-c", IDLE, "worker"]
-    return LocalProcess("spare", argv, log=directory / "spare.log", env=env)
+    return LocalProcess("spare", argv, log=directory / "spare.log", env=environment(fire.stack.settings))
 
 
 def members(fire: Fire) -> int:
